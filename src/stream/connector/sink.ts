@@ -1,0 +1,53 @@
+/**
+ * Where events go, committed in two phases. What was written before a barrier belongs to that checkpoint:
+ *
+ *   write* → prepareCommit(n): cut here, make durable but not visible → checkpoint n complete → commit(n): visible
+ *
+ * After a crash `recover` gets what `prepareCommit` had put into the restored checkpoint and must make exactly that
+ * visible (again: commit is idempotent), and make sure that everything written after it never will be.
+ */
+import type { World } from '../../world/world.ts'
+import type { EventBatch, JsonValue } from '../operators/operator.ts'
+
+export interface Sink<T> {
+  readonly kind: string
+  /** What a reader of the output may rely on when the job crashes. */
+  readonly guarantee: 'exactly-once' | 'effectively-once' | 'at-least-once'
+  createWriter(context: SinkContext): SinkWriter<T>
+}
+
+export interface SinkContext {
+  readonly world: World
+  readonly job: string
+  readonly step: string
+  readonly subtask: number
+  readonly parallelism: number
+  /** `host:port` of the log the job runs against. */
+  readonly bootstrap: string | undefined
+  readonly signal: AbortSignal
+}
+
+export interface SinkWriter<T> {
+  /**
+   * Called once, before the first `write`. `restored` holds the committables of the checkpoint the job resumes from
+   * (all subtasks' when `parallelism` changed, dealt out so that each lands on one); empty on a fresh start.
+   */
+  recover(restored: readonly Committable[]): Promise<void>
+  /** Takes the events into a buffer; never waits. */
+  write(batch: EventBatch<T>): void
+  /** A promise while the buffer is full, `undefined` when there is room. */
+  blocked(): Promise<void> | undefined
+  /**
+   * Cuts at a barrier, synchronously: later writes belong to the next checkpoint. The promise resolves once all before
+   * the cut is durable; its value goes into the checkpoint.
+   */
+  prepareCommit(checkpointId: number): Promise<JsonValue | undefined>
+  /** Checkpoint `checkpointId` is complete. Checkpoints that were not completed are committed with the next that is. */
+  commit(checkpointId: number): Promise<void>
+  close(): Promise<void>
+}
+
+export interface Committable {
+  readonly checkpointId: number
+  readonly data: JsonValue
+}

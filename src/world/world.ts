@@ -1,0 +1,161 @@
+/**
+ * The world: everything in Millrace that is not a pure computation goes through these interfaces. `node.ts` is the
+ * real one; `simulated/` is a seeded one in which clock, disk, network, randomness and workers run deterministically
+ * in a single thread, fail on purpose, and crash with or without the writes that were not synced.
+ *
+ * Rules that both keep:
+ *  - Disk reads and writes are synchronous (they hit the page cache); only `sync` waits for the device.
+ *  - A `Connection`'s chunks belong to the receiver; a chunk that was passed to `write` must not be changed afterwards.
+ *  - No callback runs inside the call that registered it.
+ */
+export interface World {
+  readonly clock: Clock
+  readonly random: Random
+  readonly disk: Disk
+  readonly network: Network
+  readonly workers: Workers
+}
+
+export interface Clock {
+  /** Wall clock, milliseconds since the Unix epoch, an integer. May jump in either direction. */
+  nowMs(): number
+  /** Milliseconds since some fixed moment, fractional, never decreasing. */
+  monotonicMs(): number
+  schedule(delayMs: number, callback: () => void): Timer
+  /** Runs `callback` after the I/O that is ready now has been handled (`setImmediate`). */
+  defer(callback: () => void): void
+}
+
+export interface Timer {
+  cancel(): void
+}
+
+export interface Random {
+  /** A uniform integer in [0, 2^32). */
+  uint32(): number
+  bytes(length: number): Uint8Array
+}
+
+export interface Disk {
+  /** Opens for reading and writing; creates the file when `create` is set, otherwise it must exist. */
+  open(path: string, options?: { readonly create?: boolean }): DiskFile
+  makeDirectory(path: string): void
+  /** Names (not paths) in a directory, sorted; empty when the directory does not exist. */
+  list(path: string): string[]
+  stat(path: string): DiskEntry | undefined
+  /** Replaces `to` when it exists. Durable only after `syncDirectory` of the parent. */
+  rename(from: string, to: string): void
+  /** Removes a file, or a directory with all it holds; nothing happens when it does not exist. */
+  remove(path: string): void
+  syncDirectory(path: string): Promise<void>
+  freeBytes(path: string): number
+  /** Takes an exclusive lock that dies with the process; throws `MR_DATA_DIR_IN_USE` when another process holds it. */
+  lock(path: string): DiskLock
+}
+
+export interface DiskEntry {
+  readonly kind: 'file' | 'directory'
+  readonly sizeBytes: number
+  readonly modifiedMs: number
+}
+
+/** Every method throws `MillraceError` with `MR_DISK_FULL` or `MR_DISK_IO` and the path when the device refuses. */
+export interface DiskFile {
+  readonly path: string
+  sizeBytes(): number
+  /** Reads up to `target.length` bytes at `position`; returns how many there were (0 at the end). */
+  read(target: Uint8Array, position: number): number
+  /** Writes all chunks one after the other from `position`. On an error any prefix may have been written. */
+  write(chunks: readonly Uint8Array[], position: number): void
+  truncate(sizeBytes: number): void
+  /** Waits until all that was written before the call is on the device (fdatasync). */
+  sync(): Promise<void>
+  close(): void
+}
+
+export interface DiskLock {
+  release(): void
+}
+
+export interface Network {
+  listen(options: ListenOptions): Promise<Listener>
+  /** Throws `MR_CONNECT_FAILED` with the peer when nobody answers within `timeoutMs`. */
+  connect(options: { readonly host: string; readonly port: number; readonly timeoutMs: number }): Promise<Connection>
+}
+
+export interface ListenOptions {
+  readonly host: string
+  /** 0 picks a free port. */
+  readonly port: number
+  readonly onConnection: (connection: Connection) => void
+}
+
+export interface Listener {
+  readonly host: string
+  readonly port: number
+  /** Stops accepting; existing connections stay. */
+  close(): Promise<void>
+}
+
+export interface Connection {
+  /** `host:port` of the other side. */
+  readonly peer: string
+  /** Sets who is told; data that arrived before is delivered after this call. Call it once. */
+  handle(handler: ConnectionHandler): void
+  /** Queues the chunks; false means more than 1 MiB is waiting: hold back until `onDrain`. */
+  write(chunks: readonly Uint8Array[]): boolean
+  /** Bytes queued and not yet taken by the operating system. */
+  bufferedBytes(): number
+  pause(): void
+  resume(): void
+  /** Sends what is queued, then closes. */
+  end(): void
+  /** Closes at once. */
+  destroy(): void
+}
+
+export interface ConnectionHandler {
+  onData(chunk: Uint8Array): void
+  onDrain(): void
+  /** Called exactly once, whoever closed; `error` when it was not in order. */
+  onClose(error?: Error): void
+}
+
+export interface Workers {
+  /**
+   * Starts `entry` in an isolate of its own. The module exports `main: WorkerMain`. `data` and messages are structured
+   * clones; `SharedArrayBuffer`s are shared, `transfer` moves ownership.
+   */
+  spawn(options: { readonly entry: URL; readonly name: string; readonly data: unknown }): WorkerHandle
+  /** How many run well side by side here. */
+  readonly parallelism: number
+}
+
+export interface MessagePipe {
+  post(message: unknown, transfer?: readonly ArrayBuffer[]): void
+  /** Sets the receiver; call it once. */
+  onMessage(callback: (message: unknown) => void): void
+}
+
+export interface WorkerHandle extends MessagePipe {
+  /** Resolves when the worker has ended, with the error that ended it, if any. */
+  readonly ended: Promise<Error | undefined>
+  terminate(): Promise<void>
+}
+
+/** What a worker's entry module exports; the worker lives until `main` has resolved or failed. */
+export type WorkerMain = (context: { readonly world: World; readonly pipe: MessagePipe; readonly data: unknown }) => Promise<void>
+
+/** Waits `delayMs` on the world's clock; resolves early (without an error) when `signal` aborts. */
+export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted === true) return resolve()
+    const done = (): void => {
+      timer.cancel()
+      signal?.removeEventListener('abort', done)
+      resolve()
+    }
+    const timer = clock.schedule(delayMs, done)
+    signal?.addEventListener('abort', done)
+  })
+}

@@ -1,0 +1,21 @@
+/** The layer table: what each folder under `src/` may import. What is absent is forbidden; `base` is open to all. */
+export const LAYERS: Readonly<Record<string, readonly string[]>> = {
+  base: [],
+  world: [],
+  'log/protocol': [],
+  'log/storage': ['world', 'log/protocol'],
+  'log/coordinator': ['log/protocol'],
+  'log/client': ['world', 'log/protocol'],
+  'log/broker': ['world', 'log/protocol', 'log/storage', 'log/coordinator'],
+  'stream/time': ['stream/operators/operator.ts', 'world'],
+  'stream/state': ['stream/operators/operator.ts', 'world'],
+  'stream/operators': ['stream/time', 'stream/state'],
+  'stream/connector': ['stream/time', 'stream/operators/operator.ts', 'world'],
+  'stream/graph': ['stream/operators', 'stream/connector', 'stream/time', 'stream/state'],
+  'stream/checkpoint': ['world', 'stream/connector', 'stream/state', 'stream/operators/operator.ts'],
+  'stream/runtime': ['world', 'stream/*'],
+  'connectors/*': ['stream/connector', 'stream/operators/operator.ts', 'log/client', 'log/protocol', 'world'],
+  server: ['*'],
+  cli: ['*'],
+  testing: ['*'],
+}
