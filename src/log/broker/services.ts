@@ -1,0 +1,75 @@
+import type { Report } from '../../base/report.ts'
+import type { Clock, Random } from '../../world/world.ts'
+import type { LogDirectory } from '../storage/log-directory.ts'
+import type { BrokerConfig } from './broker-config.ts'
+import type { BrokerMetrics } from './broker-metrics.ts'
+import type { GroupService, TransactionService } from './coordinator-services.ts'
+import type { FetchSessions } from './fetch-sessions.ts'
+import type { PartitionWaiters } from './partition-waiters.ts'
+import type { TopicCatalog } from './topic-catalog.ts'
+
+/** What every handler may use. One per broker; nothing here is global. */
+export interface BrokerServices {
+  readonly clock: Clock
+  readonly random: Random
+  readonly config: BrokerConfig
+  readonly report: Report
+  readonly metrics: BrokerMetrics
+  readonly logDirectory: LogDirectory
+  /** Creates topics (validated, with the broker's defaults) and names their errors. */
+  readonly topics: TopicCatalog
+  /** Wakes fetches that wait for a partition to grow. */
+  readonly waiters: PartitionWaiters
+  readonly fetchSessions: FetchSessions
+  /** Where clients are told to connect to. */
+  readonly advertised: { readonly host: string; readonly port: number }
+  readonly groups: GroupService
+  readonly transactions: TransactionService
+}
+
+/** One request's surroundings. */
+export interface RequestContext {
+  readonly apiVersion: number
+  readonly clientId: string | null
+  readonly connection: ClientConnection
+  readonly services: BrokerServices
+}
+
+/** The connection that a request came over, as handlers see it. */
+export interface ClientConnection {
+  /** Unique in this broker's life. */
+  readonly id: number
+  /** `host:port` of the client. */
+  readonly peer: string
+  /** The client's address alone, as DescribeGroups shows it: `/127.0.0.1`. */
+  readonly clientHost: string
+  /** From ApiVersions v3 and later, otherwise 'unknown'. */
+  softwareName: string
+  softwareVersion: string
+  /** False once the client is gone: what was waiting for it may be dropped. */
+  readonly isOpen: boolean
+  /** Runs `callback` once when the connection closes (soon, when it already has); returns what withdraws it. */
+  onClose(callback: () => void): () => void
+}
+
+/** What a handler returns when the client expects no answer (Produce with acks=0). */
+export const NO_RESPONSE = Symbol('no response')
+
+/** What a handler returns when the connection has to be closed instead of an answer. */
+export class CloseConnection {
+  readonly reason: string
+  constructor(reason: string) {
+    this.reason = reason
+  }
+}
+
+export type HandlerResult<Response> = Response | typeof NO_RESPONSE | CloseConnection
+
+/**
+ * Answers one request. Handlers of one connection start in request order and may overlap; answers are sent in request
+ * order. A handler never throws for what a client did wrong: that is an error code in its response.
+ */
+export type Handler<Request, Response> = (
+  request: Request,
+  context: RequestContext,
+) => HandlerResult<Response> | Promise<HandlerResult<Response>>
