@@ -1,0 +1,77 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { MillraceError, messageOf } from '../../base/millrace-error.ts'
+
+/**
+ * How an event becomes bytes and back. `decode` throws an `Error` whose message says what is wrong with the bytes; the
+ * source adds where they came from and applies its error policy. The bytes may be a view into a larger buffer that is
+ * valid only during the call.
+ */
+export interface Format<T> {
+  readonly name: string
+  decode(bytes: Buffer): T
+  encode(value: T): Buffer
+}
+
+/** Raw bytes, copied out of the batch they came in. */
+export function bytes(): Format<Uint8Array> {
+  return {
+    name: 'bytes',
+    decode: (source) => Buffer.from(source),
+    encode: (value) => Buffer.from(value.buffer, value.byteOffset, value.byteLength),
+  }
+}
+
+/** UTF-8 text; a malformed sequence becomes U+FFFD, as everywhere in JavaScript. */
+export function string(): Format<string> {
+  return {
+    name: 'string',
+    decode: (source) => source.toString('utf8'),
+    encode: (value) => Buffer.from(value, 'utf8'),
+  }
+}
+
+/**
+ * JSON in UTF-8. With a schema (any Standard Schema: zod, valibot, arktype …) every decoded value is validated and is
+ * what the schema returns; a value that does not fit is an error of that record. Without one the type is the caller's
+ * promise. Encoding never validates. The schema must be synchronous (`MR_SCHEMA_ASYNC`).
+ */
+export function json<S extends StandardSchemaV1>(schema: S): Format<StandardSchemaV1.InferOutput<S>>
+export function json<T = unknown>(): Format<T>
+export function json(schema?: StandardSchemaV1): Format<unknown> {
+  return {
+    name: 'json',
+    decode: schema === undefined ? parseJson : (source) => validate(schema, parseJson(source)),
+    encode: (value) => {
+      const text: string | undefined = JSON.stringify(value)
+      if (text === undefined) throw new Error(`${typeof value} has no JSON form`)
+      return Buffer.from(text, 'utf8')
+    },
+  }
+}
+
+/** Checks a value against a Standard Schema; throws an `Error` that lists path and message of every issue. */
+export function validate(schema: StandardSchemaV1, value: unknown): unknown {
+  const result = schema['~standard'].validate(value)
+  if (result instanceof Promise) {
+    throw new MillraceError({
+      code: 'MR_SCHEMA_ASYNC',
+      message: `the ${schema['~standard'].vendor} schema validates asynchronously, and events are decoded synchronously.`,
+      fix: 'Use a schema without asynchronous refinements, and do such checks in mapAsync.',
+    })
+  }
+  if (result.issues === undefined) return result.value
+  throw new Error(result.issues.map(describeIssue).join('; '))
+}
+
+function parseJson(source: Buffer): unknown {
+  try {
+    return JSON.parse(source.toString('utf8'))
+  } catch (error) {
+    throw new Error(`not JSON: ${messageOf(error)}`, { cause: error })
+  }
+}
+
+function describeIssue(issue: StandardSchemaV1.Issue): string {
+  const path = (issue.path ?? []).map((part) => String(typeof part === 'object' ? part.key : part)).join('.')
+  return path === '' ? issue.message : `${path}: ${issue.message}`
+}
