@@ -1,0 +1,15 @@
+/** Where the foreign clients, servers and tools lie once fetched: everything under the git-ignored `.cache/`. */
+import { join } from 'node:path'
+
+export const repositoryRoot = join(import.meta.dirname, '..', '..')
+export const cacheRoot = join(repositoryRoot, '.cache')
+
+export const paths = {
+  kafkaLibs: join(cacheRoot, 'kafka', 'libs'),
+  kafkaToolsLibs: join(cacheRoot, 'kafka-tools', 'libs'),
+  flinkLibs: join(cacheRoot, 'flink', 'libs'),
+  flinkClasses: join(cacheRoot, 'flink', 'classes'),
+  javaClientClasses: join(cacheRoot, 'java-clients', 'classes'),
+  python: join(cacheRoot, 'python', 'bin', 'python3'),
+  franzGo: join(cacheRoot, 'franz-go', 'client'),
+} as const

@@ -1,0 +1,148 @@
+/**
+ * The independent witnesses of the wire and the rivals of the benchmarks: what each is, how to see whether it is here,
+ * and how to fetch it through its own registry's client. Everything but kcat lands under `.cache/`.
+ */
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { paths, repositoryRoot } from './paths.ts'
+
+export type WitnessName =
+  'kafka' | 'kafka-tools' | 'java-clients' | 'flink' | 'kcat' | 'confluent-python' | 'franz-go'
+
+export interface Witness {
+  readonly name: WitnessName
+  readonly what: string
+  /** Whether it is fetched and no older than the sources that it is built from. */
+  isHere(): boolean
+  fetch(): void
+}
+
+const root = repositoryRoot
+const kafkaPom = join(root, 'conformance', 'tools', 'kafka', 'pom.xml')
+const kafkaToolsPom = join(root, 'conformance', 'tools', 'kafka-tools', 'pom.xml')
+const flinkProject = join(root, 'bench', 'rivals', 'flink')
+const javaClientSources = join(root, 'conformance', 'clients', 'java')
+const pythonRequirements = join(root, 'conformance', 'clients', 'python', 'requirements.txt')
+const franzGoModule = join(root, 'conformance', 'clients', 'franz-go')
+
+export const witnesses: readonly Witness[] = [
+  {
+    name: 'kafka',
+    what: 'Apache Kafka, the server and the Java clients (Maven)',
+    isHere: () => jarsAreHere(paths.kafkaLibs, kafkaPom),
+    fetch: () => copyJars(kafkaPom, paths.kafkaLibs),
+  },
+  {
+    name: 'kafka-tools',
+    what: "Apache Kafka's command line tools (Maven)",
+    isHere: () => jarsAreHere(paths.kafkaToolsLibs, kafkaToolsPom),
+    fetch: () => copyJars(kafkaToolsPom, paths.kafkaToolsLibs),
+  },
+  {
+    name: 'java-clients',
+    what: 'the program over the Java clients, compiled (a JDK of 17 or newer)',
+    isHere: () =>
+      jarsAreHere(paths.kafkaLibs, kafkaPom) && isNewer(paths.javaClientClasses, filesOf(javaClientSources)),
+    fetch: () => {
+      if (!jarsAreHere(paths.kafkaLibs, kafkaPom)) copyJars(kafkaPom, paths.kafkaLibs)
+      compileJava(filesOf(javaClientSources), paths.kafkaLibs, paths.javaClientClasses)
+    },
+  },
+  {
+    name: 'flink',
+    what: 'Apache Flink and the rival jobs, compiled (Maven, a JDK of 17 or newer)',
+    isHere: () =>
+      jarsAreHere(paths.flinkLibs, join(flinkProject, 'pom.xml')) &&
+      isNewer(paths.flinkClasses, filesOf(join(flinkProject, 'src'))),
+    fetch: () => {
+      copyJars(join(flinkProject, 'pom.xml'), paths.flinkLibs)
+      compileJava(filesOf(join(flinkProject, 'src')), paths.flinkLibs, paths.flinkClasses)
+    },
+  },
+  {
+    name: 'kcat',
+    what: 'kcat, over librdkafka (a system package)',
+    isHere: () => runs('kcat', ['-V']),
+    fetch: () => {
+      run('apt-get', ['update', '-qq'])
+      run('apt-get', ['install', '-y', '-qq', 'kcat'])
+    },
+  },
+  {
+    name: 'confluent-python',
+    what: 'confluent-kafka for Python, over librdkafka (pip)',
+    isHere: () =>
+      isNewer(join(dirname(dirname(paths.python)), 'pyvenv.cfg'), [pythonRequirements]) &&
+      runs(paths.python, ['-c', 'import confluent_kafka']),
+    fetch: () => {
+      run('python3', ['-m', 'venv', '--clear', dirname(dirname(paths.python))])
+      run(paths.python, [
+        '-m',
+        'pip',
+        'install',
+        '-q',
+        '--disable-pip-version-check',
+        '-r',
+        pythonRequirements,
+      ])
+    },
+  },
+  {
+    name: 'franz-go',
+    what: 'the program over franz-go, compiled (Go)',
+    isHere: () => isNewer(paths.franzGo, filesOf(franzGoModule)),
+    fetch: () => run('go', ['build', '-o', paths.franzGo, '.'], franzGoModule),
+  },
+]
+
+export function witness(name: WitnessName): Witness {
+  const found = witnesses.find((candidate) => candidate.name === name)
+  if (found === undefined) throw new Error(`there is no witness ${name}`)
+  return found
+}
+
+/** A Java class path of every jar of a folder, and further entries before it. */
+export function classPath(libs: string, ...before: readonly string[]): string {
+  return [...before, join(libs, '*')].join(':')
+}
+
+function copyJars(pom: string, into: string): void {
+  mkdirSync(into, { recursive: true })
+  run('mvn', ['-q', '-B', '-f', pom, 'dependency:copy-dependencies', `-DoutputDirectory=${into}`])
+}
+
+function compileJava(sources: readonly string[], libs: string, into: string): void {
+  mkdirSync(into, { recursive: true })
+  run('javac', ['-nowarn', '-Xlint:-options', '-cp', classPath(libs), '-d', into, ...sources])
+}
+
+function jarsAreHere(libs: string, pom: string): boolean {
+  return existsSync(libs) && readdirSync(libs).length > 0 && statSync(pom).mtimeMs <= statSync(libs).mtimeMs
+}
+
+function isNewer(built: string, sources: readonly string[]): boolean {
+  if (!existsSync(built)) return false
+  const products = statSync(built).isDirectory() ? filesOf(built) : [built]
+  const builtMs = Math.max(0, ...products.map((file) => statSync(file).mtimeMs))
+  return products.length > 0 && sources.every((file) => statSync(file).mtimeMs <= builtMs)
+}
+
+function filesOf(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+}
+
+function runs(command: string, args: readonly string[]): boolean {
+  try {
+    execFileSync(command, args, { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}
+
+function run(command: string, args: readonly string[], cwd: string = root): void {
+  execFileSync(command, args, { cwd, stdio: ['ignore', 'inherit', 'inherit'] })
+}
