@@ -25,6 +25,20 @@ export interface SinkContext {
   /** `host:port` of the log the job runs against. */
   readonly bootstrap: string | undefined
   readonly signal: AbortSignal
+  /** The way to the reader of `run.output(step)`; every runtime that runs `collect()` sinks gives one. */
+  readonly output?: JobOutput
+}
+
+/** A bounded queue between one sink subtask and whoever reads the job's output in the application. */
+export interface JobOutput {
+  /** False when the job takes no checkpoints: nothing would ever commit, so hand over with `push`. */
+  readonly commits: boolean
+  /** Hands over values that are visible at once. */
+  push(values: readonly unknown[]): void
+  /** Hands over values that become visible when the checkpoint is complete, and vanish when it never is. */
+  stage(checkpointId: number, values: readonly unknown[]): void
+  /** A promise while the reader is too far behind, `undefined` when there is room for `waiting` more values. */
+  blocked(waiting: number): Promise<void> | undefined
 }
 
 export interface SinkWriter<T> {

@@ -7,6 +7,7 @@
  */
 import type { World } from '../../world/world.ts'
 import type { JsonValue } from '../operators/operator.ts'
+import type { Sink } from './sink.ts'
 
 export interface Source<T> {
   readonly kind: string
@@ -15,6 +16,8 @@ export interface Source<T> {
   createReader(context: SourceContext): SourceReader<T>
   /** False for a source that cannot be read again (a callback): after a crash its unread events are the caller's. */
   readonly replayable: boolean
+  /** Where the records go that `SourceBatch.rejected` holds, when the policy is a dead-letter topic. */
+  readonly deadLetter?: Sink<RejectedRecord>
 }
 
 export interface SourceContext {
