@@ -7,7 +7,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   'log/coordinator': ['log/protocol'],
   'log/client': ['world', 'log/protocol'],
   'log/broker': ['world', 'log/protocol', 'log/storage', 'log/coordinator'],
-  'stream/time': ['stream/operators/operator.ts', 'world'],
+  'stream/time': ['stream/operators/operator.ts', 'stream/state', 'world'],
   'stream/state': ['stream/operators/operator.ts', 'world'],
   'stream/operators': ['stream/time', 'stream/state'],
   'stream/connector': ['stream/time', 'stream/operators/operator.ts', 'world'],

@@ -77,10 +77,21 @@ export interface OperatorContext<Out> {
   enqueue(task: () => void): void
   /** Stops the job with an error; the driver restarts it from its last checkpoint. */
   fail(error: unknown): void
+  /**
+   * Runs `task` in the operator's thread between two calls of the driver, `delayMs` of processing time later or as
+   * soon after as it can. Not part of snapshots: the operator schedules again what it needs after a restore.
+   */
+  schedule(delayMs: number, task: () => void): ScheduledTask
+}
+
+export interface ScheduledTask {
+  cancel(): void
 }
 
 export interface Output<T> {
   emit(value: T, timestampMs: number): void
+  /** Emits all events of a batch, in order. As with every batch, only the events may be kept, not the arrays. */
+  emitBatch(batch: EventBatch<T>): void
   watermark(watermarkMs: number): void
 }
 
@@ -94,9 +105,4 @@ export interface StepMetrics {
 }
 
 export type JsonValue =
-  | null
-  | boolean
-  | number
-  | string
-  | readonly JsonValue[]
-  | { readonly [name: string]: JsonValue | undefined }
+  null | boolean | number | string | readonly JsonValue[] | { readonly [name: string]: JsonValue | undefined }

@@ -15,6 +15,8 @@ export interface KeyGroupRange {
 
 export interface KeyedStateBackend {
   readonly keyGroups: KeyGroupRange
+  /** How many key groups the job has; never changes over its life. */
+  readonly maxParallelism: number
   /** Makes `key` the one that handles act on. */
   setCurrentKey(key: Key): void
   currentKey(): Key
