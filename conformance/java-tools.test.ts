@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict'
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { expectSuccess } from './tools/command.ts'
+import { kafkaTool, type KafkaTool } from './tools/kafka-tools.ts'
+import { hasWitness, startTarget } from './tools/target.ts'
+
+test("Kafka's command line tools", async (t) => {
+  if (!hasWitness(t, 'kafka-tools')) return
+  await using target = await startTarget()
+  const run = async (tool: KafkaTool, args: readonly string[], input?: string): Promise<string> => {
+    const options = input === undefined ? {} : { input }
+    return (await expectSuccess(kafkaTool(tool, args), options)).stdout
+  }
+  const bootstrap = ['--bootstrap-server', target.address]
+  const topic = `${target.prefix}tools`
+  const transactionalId = `${target.prefix}perf`
+  const group = `${target.prefix}console`
+
+  await t.test('kafka-topics creates and describes', async () => {
+    await run('kafka-topics', [
+      ...bootstrap,
+      '--create',
+      '--topic',
+      topic,
+      '--partitions',
+      '2',
+      '--config',
+      'retention.ms=3600000',
+    ])
+    const described = await run('kafka-topics', [...bootstrap, '--describe', '--topic', topic])
+    assert.match(described, /PartitionCount: 2\s+ReplicationFactor: 1\s+Configs:.*retention\.ms=3600000/)
+  })
+
+  await t.test('kafka-console-producer and -consumer', async () => {
+    const settings = ['--reader-property', 'parse.key=true', '--reader-property', 'key.separator=:']
+    await run(
+      'kafka-console-producer',
+      [...bootstrap, '--topic', topic, ...settings],
+      'a:one\nb:two\nc:three\n',
+    )
+    const read = await run('kafka-console-consumer', [
+      ...[...bootstrap, '--topic', topic, '--group', group, '--from-beginning', '--max-messages', '3'],
+      ...['--formatter-property', 'print.key=true', '--formatter-property', 'key.separator=:'],
+    ])
+    assert.deepEqual(read.trim().split('\n').sort(), ['a:one', 'b:two', 'c:three'])
+  })
+
+  await t.test('kafka-consumer-groups lists, describes and resets', async () => {
+    assert.ok((await run('kafka-consumer-groups', [...bootstrap, '--list'])).includes(group))
+    const described = await run('kafka-consumer-groups', [...bootstrap, '--describe', '--group', group])
+    const ends = described.split('\n').filter((line) => line.includes(topic))
+    assert.equal(
+      ends.reduce((sum, line) => sum + Number(line.trim().split(/\s+/)[3]), 0),
+      3,
+    )
+    const reset = ['--reset-offsets', '--to-earliest', '--topic', topic, '--execute']
+    assert.match(await run('kafka-consumer-groups', [...bootstrap, '--group', group, ...reset]), /NEW-OFFSET/)
+  })
+
+  await t.test('kafka-producer-perf-test in transactions, kafka-consumer-perf-test', async () => {
+    const amount = ['--num-records', '20000', '--record-size', '100', '--throughput', '-1']
+    const transactions = ['--transactional-id', transactionalId, '--transaction-duration-ms', '200']
+    const said = await run('kafka-producer-perf-test', [
+      ...['--topic', topic, ...amount, ...transactions, '--bootstrap-server', target.address],
+    ])
+    assert.match(said, /20000 records sent/)
+    const read = await run('kafka-consumer-perf-test', [
+      ...bootstrap,
+      '--topic',
+      topic,
+      '--num-records',
+      '20000',
+    ])
+    assert.match(read, /2000\d/)
+  })
+
+  await t.test('kafka-transactions lists and describes', async () => {
+    assert.ok((await run('kafka-transactions', [...bootstrap, 'list'])).includes(transactionalId))
+    const described = await run('kafka-transactions', [
+      ...bootstrap,
+      'describe',
+      '--transactional-id',
+      transactionalId,
+    ])
+    assert.match(described, /CompleteCommit|Empty/)
+  })
+
+  await t.test('kafka-get-offsets, kafka-configs', async () => {
+    const offsets = await run('kafka-get-offsets', [...bootstrap, '--topic', topic])
+    const total = offsets
+      .trim()
+      .split('\n')
+      .reduce((sum, line) => sum + Number(line.split(':')[2]), 0)
+    assert.ok(total > 20_003, `records and markers: ${total}`)
+    const entity = ['--entity-type', 'topics', '--entity-name', topic]
+    await run('kafka-configs', [
+      ...bootstrap,
+      '--alter',
+      ...entity,
+      '--add-config',
+      'retention.bytes=1000000000',
+    ])
+    assert.match(
+      await run('kafka-configs', [...bootstrap, '--describe', ...entity]),
+      /retention\.bytes=1000000000/,
+    )
+  })
+
+  await t.test('kafka-dump-log reads what is on disk', async (dumpTest) => {
+    const { dataPath } = target
+    if (dataPath === undefined)
+      return dumpTest.skip('the folder of the target is not known: set CONFORMANCE_TARGET_DATA')
+    const first = '00000000000000000000'
+    const files = [0, 1].flatMap((partition) => {
+      const folder = join(dataPath, `${topic}-${partition}`)
+      return ['log', 'index', 'timeindex', 'txnindex']
+        .map((suffix) => join(folder, `${first}.${suffix}`))
+        .filter((file) => existsSync(file))
+    })
+    assert.ok(
+      files.some((file) => file.endsWith('.index')) && files.some((file) => file.endsWith('.timeindex')),
+    )
+    const dumped = await run('kafka-dump-log', [
+      '--deep-iteration',
+      '--print-data-log',
+      '--files',
+      files.join(','),
+    ])
+    assert.equal(
+      dumped.match(/\| offset: \d+/g)?.length,
+      20_003 + (dumped.match(/endTxnMarker/g)?.length ?? 0),
+    )
+    assert.match(dumped, /isTransactional: true/)
+    assert.match(dumped, /endTxnMarker: COMMIT/)
+    assert.doesNotMatch(
+      dumped,
+      /isvalid: false|Found timestamp mismatch|Mismatches in|Non-consecutive|[Ee]xception/,
+    )
+  })
+
+  await t.test("kafka-dump-log decodes the coordinators' records", async (dumpTest) => {
+    const { dataPath } = target
+    if (dataPath === undefined)
+      return dumpTest.skip('the folder of the target is not known: set CONFORMANCE_TARGET_DATA')
+    const logs = (name: string): string =>
+      readdirSync(dataPath)
+        .filter((folder) => new RegExp(`^${name}-\\d+$`).test(folder))
+        .map((folder) => join(dataPath, folder, '00000000000000000000.log'))
+        .join(',')
+    const offsets = await run('kafka-dump-log', ['--offsets-decoder', '--files', logs('__consumer_offsets')])
+    assert.ok(offsets.includes(`"group":"${group}","topic":"${topic}","partition":0`), offsets.slice(-2_000))
+    assert.match(offsets, /"protocolType":"consumer"/)
+    const transactions = await run('kafka-dump-log', [
+      '--transaction-log-decoder',
+      '--files',
+      logs('__transaction_state'),
+    ])
+    assert.ok(transactions.includes(transactionalId), transactions.slice(-2_000))
+  })
+})
