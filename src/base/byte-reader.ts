@@ -103,7 +103,7 @@ export class ByteReader {
     return (value >>> 1) ^ -(value & 1)
   }
 
-  /** A zigzag-encoded 64-bit integer. */
+  /** A zigzag-encoded 64-bit integer; exact up to 2^52, as the doubled value passes through a number. */
   varlong(): number {
     const bytes = this.buffer
     const end = this.end

@@ -113,6 +113,7 @@ export class ByteWriter {
     this.unsignedVarint((value << 1) ^ (value >> 31))
   }
 
+  /** A zigzag-encoded 64-bit integer; exact up to 2^52. */
   varlong(value: number): void {
     let rest = value >= 0 ? value * 2 : -value * 2 - 1
     let at = this.#reserve(10)
