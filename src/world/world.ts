@@ -80,7 +80,11 @@ export interface DiskLock {
 export interface Network {
   listen(options: ListenOptions): Promise<Listener>
   /** Throws `MR_CONNECT_FAILED` with the peer when nobody answers within `timeoutMs`. */
-  connect(options: { readonly host: string; readonly port: number; readonly timeoutMs: number }): Promise<Connection>
+  connect(options: {
+    readonly host: string
+    readonly port: number
+    readonly timeoutMs: number
+  }): Promise<Connection>
 }
 
 export interface ListenOptions {
@@ -144,7 +148,11 @@ export interface WorkerHandle extends MessagePipe {
 }
 
 /** What a worker's entry module exports; the worker lives until `main` has resolved or failed. */
-export type WorkerMain = (context: { readonly world: World; readonly pipe: MessagePipe; readonly data: unknown }) => Promise<void>
+export type WorkerMain = (context: {
+  readonly world: World
+  readonly pipe: MessagePipe
+  readonly data: unknown
+}) => Promise<void>
 
 /** Waits `delayMs` on the world's clock; resolves early (without an error) when `signal` aborts. */
 export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {

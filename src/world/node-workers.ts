@@ -1,0 +1,61 @@
+import { availableParallelism } from 'node:os'
+import { Worker } from 'node:worker_threads'
+import { MillraceError } from '../base/millrace-error.ts'
+import { PendingMessages } from './pending-messages.ts'
+import type { WorkerHandle, Workers } from './world.ts'
+
+/** What the bootstrap (`node-worker.ts`) finds as its `workerData`. */
+export interface WorkerStart {
+  readonly entry: string
+  readonly data: unknown
+}
+
+/** Worker threads. They inherit the process's options, such as `--conditions`. */
+export class NodeWorkers implements Workers {
+  readonly parallelism: number = availableParallelism()
+
+  spawn(options: { readonly entry: URL; readonly name: string; readonly data: unknown }): WorkerHandle {
+    const start: WorkerStart = { entry: options.entry.href, data: options.data }
+    const worker = new Worker(new URL('./node-worker.ts', import.meta.url), {
+      name: options.name,
+      workerData: start,
+    })
+    const received = new PendingMessages()
+    let failure: Error | undefined
+    worker.on('message', (message: unknown) => received.deliver(message))
+    worker.on('messageerror', (error) => {
+      failure ??= error
+      void worker.terminate()
+    })
+    worker.on('error', (error) => {
+      failure ??= revive(error)
+    })
+    let terminated = false
+    const ended = new Promise<Error | undefined>((resolve) => {
+      worker.on('exit', (code) => {
+        if (failure === undefined && code !== 0 && !terminated) {
+          failure = new Error(`worker ${options.name} ended with exit code ${code}`)
+        }
+        resolve(failure)
+      })
+    })
+    return {
+      ended,
+      post: (message, transfer) => worker.postMessage(message, [...(transfer ?? [])]),
+      onMessage: (callback) => received.receive(callback, setImmediate),
+      terminate: async () => {
+        terminated = true
+        await worker.terminate()
+      },
+    }
+  }
+}
+
+/** Errors lose their class on their way between threads; ours get it back. */
+function revive(error: unknown): Error {
+  if (!(error instanceof Error)) return new Error(String(error))
+  if ((error as Partial<MillraceError>).code?.startsWith('MR_') === true && 'place' in error) {
+    Object.setPrototypeOf(error, MillraceError.prototype)
+  }
+  return error
+}
