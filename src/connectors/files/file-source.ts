@@ -60,7 +60,7 @@ export function lineDecoder<T>(format: Format<T>): BlockDecoder<T> {
       forEachLine(block.bytes, (line, start) => {
         if (line.length === 0) return
         try {
-          accept(format.decode(line))
+          accept(format.decode(line, 0, line.length))
         } catch (error) {
           reject(line, start, messageOf(error))
         }

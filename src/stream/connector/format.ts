@@ -2,13 +2,13 @@ import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { MillraceError, messageOf } from '../../base/millrace-error.ts'
 
 /**
- * How an event becomes bytes and back. `decode` throws an `Error` whose message says what is wrong with the bytes; the
- * source adds where they came from and applies its error policy. The bytes may be a view into a larger buffer that is
- * valid only during the call.
+ * How an event becomes bytes and back. `decode` reads the bytes from `start` to `end` of a larger buffer, which is
+ * valid only during the call (a view for each record would cost as much as a small record's decoding). It throws an
+ * `Error` whose message says what is wrong; the source adds where the bytes came from and applies its error policy.
  */
 export interface Format<T> {
   readonly name: string
-  decode(bytes: Buffer): T
+  decode(source: Buffer, start: number, end: number): T
   encode(value: T): Buffer
 }
 
@@ -16,7 +16,7 @@ export interface Format<T> {
 export function bytes(): Format<Uint8Array> {
   return {
     name: 'bytes',
-    decode: (source) => Buffer.from(source),
+    decode: (source, start, end) => Buffer.from(source.subarray(start, end)),
     encode: (value) => Buffer.from(value.buffer, value.byteOffset, value.byteLength),
   }
 }
@@ -25,7 +25,7 @@ export function bytes(): Format<Uint8Array> {
 export function string(): Format<string> {
   return {
     name: 'string',
-    decode: (source) => source.toString('utf8'),
+    decode: utf8,
     encode: (value) => Buffer.from(value, 'utf8'),
   }
 }
@@ -40,7 +40,10 @@ export function json<T = unknown>(): Format<T>
 export function json(schema?: StandardSchemaV1): Format<unknown> {
   return {
     name: 'json',
-    decode: schema === undefined ? parseJson : (source) => validate(schema, parseJson(source)),
+    decode:
+      schema === undefined
+        ? parseJson
+        : (source, start, end) => validate(schema, parseJson(source, start, end)),
     encode: (value) => {
       const text: string | undefined = JSON.stringify(value)
       if (text === undefined) throw new Error(`${typeof value} has no JSON form`)
@@ -63,9 +66,14 @@ export function validate(schema: StandardSchemaV1, value: unknown): unknown {
   throw new Error(result.issues.map(describeIssue).join('; '))
 }
 
-function parseJson(source: Buffer): unknown {
+/** Node's own conversion, without the argument checks of `toString`. */
+function utf8(source: Buffer, start: number, end: number): string {
+  return (source as unknown as { utf8Slice(start: number, end: number): string }).utf8Slice(start, end)
+}
+
+function parseJson(source: Buffer, start: number, end: number): unknown {
   try {
-    return JSON.parse(source.toString('utf8'))
+    return JSON.parse(utf8(source, start, end))
   } catch (error) {
     throw new Error(`not JSON: ${messageOf(error)}`, { cause: error })
   }

@@ -4,7 +4,11 @@ import fc from 'fast-check'
 import { jsonFields } from './json-fields.ts'
 
 const decoder = jsonFields({ id: 'integer', ratio: 'number', name: 'string', ok: 'boolean', note: 'string?' })
-const decode = (text: string): unknown => ({ ...decoder.decode(Buffer.from(text, 'utf8')) })
+// The record stands in a larger buffer, as it does in a record batch; what is around it must not matter.
+const decode = (text: string): unknown => {
+  const source = Buffer.from(`{"id":7,"${text}","name":"x"}`, 'utf8')
+  return { ...decoder.decode(source, 9, source.length - 13) }
+}
 
 test('reads the wanted fields, whatever stands between them', () => {
   const text =
@@ -48,7 +52,7 @@ test('never hangs and never takes malformed bytes for a record', () => {
       const good = Buffer.from('{"id":1,"ratio":2,"name":"n","ok":true,"other":{"a":["x"]}}')
       good[at % good.length] = byte
       try {
-        const value = decoder.decode(good)
+        const value = decoder.decode(good, 0, good.length)
         assert.equal(typeof value.id, 'number')
       } catch (error) {
         assert.equal((error as Error).name, 'JsonScanError')

@@ -48,7 +48,7 @@ export function jsonFields<const F extends FieldKinds>(fields: F): Format<Fields
   const decode = compile(fields)
   return {
     name: 'json',
-    decode: (source) => decode(source) as FieldsOf<F>,
+    decode: decode as (source: Buffer, start: number, end: number) => FieldsOf<F>,
     encode: (value) => Buffer.from(JSON.stringify(value), 'utf8'),
   }
 }
@@ -58,11 +58,11 @@ const KINDS: ReadonlySet<string> = new Set(['integer', 'number', 'string', 'bool
 /**
  * The generated function, for `{ auction: 'integer', channel: 'string?' }`:
  *
- *   p = scan.open(b); let f0 = missing, f1 = undefined
- *   while (scan.more()) { switch (scan.key()) { case 0: f0 = scan.integer(); break; …; default: scan.skip() } }
+ *   let f0 = missing, f1 = undefined
+ *   while (more) { switch (scan.key()) { case 0: f0 = scan.integer(); break; …; default: scan.skip() } }
  *   if (f0 === missing) throw …; return new Fields(f0, f1)
  */
-function compile(fields: FieldKinds): (source: Buffer) => unknown {
+function compile(fields: FieldKinds): (source: Buffer, start: number, end: number) => unknown {
   const names = Object.keys(fields)
   const parsed = names.map((name, index) => {
     const kind = fields[name] ?? ''
@@ -82,9 +82,9 @@ function compile(fields: FieldKinds): (source: Buffer) => unknown {
     class Fields { constructor(${parsed.map((f) => f.local).join(', ')}) { ${parsed
       .map((f) => `this[${f.name}] = ${f.local};`)
       .join(' ')} } }
-    return function decode(source) {
+    return function decode(source, start, end) {
       ${parsed.map((f) => `let ${f.local} = ${initial(f.base)}, h${f.local} = false;`).join('\n      ')}
-      let more = scan.open(source);
+      let more = scan.open(source, start, end);
       while (more) {
         switch (scan.key()) {
           ${parsed.map((f, i) => `case ${i}: ${assign(f)} break;`).join('\n          ')}
@@ -98,7 +98,7 @@ function compile(fields: FieldKinds): (source: Buffer) => unknown {
   const create = new Function('scan', 'JsonScanError', body) as (
     scan: unknown,
     error: unknown,
-  ) => (source: Buffer) => unknown
+  ) => (source: Buffer, start: number, end: number) => unknown
   return create(scan, JsonScanError)
 }
 

@@ -30,6 +30,7 @@ export class JsonScanner {
   /** For each of `#lastNames`, the index of the wanted name, or -1. */
   readonly #lastIndexes: number[] = []
   #bytes: Buffer = Buffer.alloc(0)
+  #start = 0
   #at = 0
   #end = 0
   #member = 0
@@ -39,13 +40,14 @@ export class JsonScanner {
   }
 
   /** Begins an object; false when it has no member. */
-  open(source: Buffer): boolean {
+  open(source: Buffer, start: number, end: number): boolean {
     this.#bytes = source
-    this.#at = 0
-    this.#end = source.length
+    this.#start = start
+    this.#at = start
+    this.#end = end
     this.#member = 0
     this.#space()
-    if (source[this.#at] !== OPEN_BRACE) this.#fail('an opening brace is missing')
+    if (this.#at >= end || source[this.#at] !== OPEN_BRACE) this.#fail('an opening brace is missing')
     this.#at++
     this.#space()
     return source[this.#at] === CLOSE_BRACE ? this.#close() : true
@@ -249,6 +251,8 @@ export class JsonScanner {
   }
 
   #fail(message: string): never {
-    throw new JsonScanError(`not a JSON object of the expected form: ${message} at byte ${this.#at}`)
+    throw new JsonScanError(
+      `not a JSON object of the expected form: ${message} at byte ${this.#at - this.#start}`,
+    )
   }
 }
