@@ -1,0 +1,201 @@
+import { ByteReader, WireError } from '../../../base/byte-reader.ts'
+import type { MembershipValue, OffsetValue } from './group-record.ts'
+
+/** The states of Kafka's classic group protocol, spelled as DescribeGroups shows them. */
+export type GroupState = 'Empty' | 'PreparingRebalance' | 'CompletingRebalance' | 'Stable' | 'Dead'
+
+/** Names a request that will be answered later; the broker knows whose it is. */
+export type Waiter = number
+
+export interface JoinProtocol {
+  readonly name: string
+  readonly metadata: Buffer
+}
+
+export interface Member {
+  id: string
+  readonly instanceId: string | null
+  clientId: string
+  clientHost: string
+  sessionTimeoutMs: number
+  rebalanceTimeoutMs: number
+  protocols: readonly JoinProtocol[]
+  assignment: Buffer
+  /** The JoinGroup and SyncGroup of this member that wait for the others. */
+  joinWaiter: Waiter | undefined
+  syncWaiter: Waiter | undefined
+  /** Monotonic; the member is expelled then, unless a request of it is waiting. */
+  deadlineMs: number
+  /** In its first join: may not wait for ever, since clients of old versions do not say when they have gone. */
+  isNew: boolean
+}
+
+/** An offset with the position of its record: a transactional commit never overwrites a later one. */
+export interface CommittedOffset extends OffsetValue {
+  readonly recordOffset: number
+}
+
+export type OffsetsByTopic = Map<string, Map<number, CommittedOffset>>
+
+/**
+ * One consumer group. Two kinds of state live here:
+ *  - durable: `stored`, `offsets` and `pendingOffsets`, changed by `apply` alone and rebuilt from the log;
+ *  - volatile: the rebalance in progress and who waits for what. It is lost in a crash, and members then rejoin; a
+ *    generation becomes durable when its leader's SyncGroup has been written.
+ */
+export class ConsumerGroup {
+  readonly id: string
+
+  stored: MembershipValue | undefined
+  readonly offsets: OffsetsByTopic = new Map()
+  /** Offsets inside open transactions, by producer id. */
+  readonly pendingOffsets = new Map<number, OffsetsByTopic>()
+
+  state: GroupState = 'Empty'
+  protocolType: string | null = null
+  protocolName: string | null = null
+  generationId = 0
+  leaderId: string | null = null
+  /** Wall clock; when the group came into its state. -1: never had members. */
+  stateTimestampMs = -1
+  /** In the order of joining. */
+  readonly members = new Map<string, Member>()
+  /** Group instance id → member id. */
+  readonly staticMembers = new Map<string, string>()
+  /** Member ids that were handed out (MEMBER_ID_REQUIRED) and not used yet → monotonic deadline. */
+  readonly pendingMembers = new Map<string, number>()
+  /** Members that have not asked for their assignment in this generation, and until when they may. */
+  readonly pendingSync = new Set<string>()
+  syncDeadlineMs = Infinity
+  /** While preparing a rebalance: when the join phase ends at the latest. */
+  joinDeadlineMs = Infinity
+  /** While a group that was empty waits for more members: how much longer it may extend the wait; else undefined. */
+  initialDelayLeftMs: number | undefined
+  memberJoinedDuringDelay = false
+
+  constructor(id: string) {
+    this.id = id
+  }
+
+  /** Whether nothing is left that anybody could ask for. */
+  get isForgettable(): boolean {
+    return (
+      this.state === 'Empty' &&
+      this.stored === undefined &&
+      this.members.size === 0 &&
+      this.pendingMembers.size === 0 &&
+      this.offsets.size === 0 &&
+      this.pendingOffsets.size === 0
+    )
+  }
+
+  /** Rebuilds the volatile part from what was stored: every member gets a whole session to show up. */
+  restore(nowMs: number): void {
+    const stored = this.stored
+    if (stored === undefined) return
+    this.protocolType = stored.protocolType === '' ? null : stored.protocolType
+    this.protocolName = stored.protocolName
+    this.generationId = stored.generationId
+    this.leaderId = stored.leaderId
+    this.stateTimestampMs = stored.stateTimestampMs
+    this.state = stored.members.length === 0 ? 'Empty' : 'Stable'
+    this.members.clear()
+    this.staticMembers.clear()
+    for (const member of stored.members) {
+      this.members.set(member.memberId, {
+        id: member.memberId,
+        instanceId: member.groupInstanceId,
+        clientId: member.clientId,
+        clientHost: member.clientHost,
+        sessionTimeoutMs: member.sessionTimeoutMs,
+        rebalanceTimeoutMs: member.rebalanceTimeoutMs,
+        protocols: [{ name: stored.protocolName ?? '', metadata: member.subscription }],
+        assignment: member.assignment,
+        joinWaiter: undefined,
+        syncWaiter: undefined,
+        deadlineMs: nowMs + member.sessionTimeoutMs,
+        isNew: false,
+      })
+      if (member.groupInstanceId !== null) this.staticMembers.set(member.groupInstanceId, member.memberId)
+    }
+  }
+
+  /** The volatile part as the record that would restore it. */
+  membership(stateTimestampMs: number): MembershipValue {
+    return {
+      protocolType: this.protocolType ?? '',
+      generationId: this.generationId,
+      protocolName: this.protocolName,
+      leaderId: this.leaderId,
+      stateTimestampMs,
+      members: [...this.members.values()].map((member) => ({
+        memberId: member.id,
+        groupInstanceId: member.instanceId,
+        clientId: member.clientId,
+        clientHost: member.clientHost,
+        rebalanceTimeoutMs: member.rebalanceTimeoutMs,
+        sessionTimeoutMs: member.sessionTimeoutMs,
+        subscription: metadataFor(member, this.protocolName),
+        assignment: member.assignment,
+      })),
+    }
+  }
+
+  /** Whether an open transaction holds an offset of this partition. */
+  hasPendingOffset(topic: string, partition: number): boolean {
+    for (const offsets of this.pendingOffsets.values()) {
+      if (offsets.get(topic)?.has(partition) === true) return true
+    }
+    return false
+  }
+
+  /** Topics that members consume, as their subscriptions say; undefined when the group is not one of consumers. */
+  subscribedTopics(): ReadonlySet<string> | undefined {
+    if (this.protocolType !== 'consumer' || this.protocolName === null) return undefined
+    const topics = new Set<string>()
+    for (const member of this.members.values()) {
+      const subscribed = consumerTopics(metadataFor(member, this.protocolName))
+      if (subscribed === undefined) return undefined
+      for (const topic of subscribed) topics.add(topic)
+    }
+    return topics
+  }
+}
+
+export function metadataFor(member: Member, protocolName: string | null): Buffer {
+  return member.protocols.find((protocol) => protocol.name === protocolName)?.metadata ?? NO_BYTES
+}
+
+export const NO_BYTES: Buffer = Buffer.alloc(0)
+
+/** The topics of a ConsumerProtocolSubscription (version, then an array of names); undefined when it is not one. */
+function consumerTopics(metadata: Buffer): string[] | undefined {
+  try {
+    const reader = new ByteReader(metadata)
+    if (reader.int16() < 0) return undefined
+    const topics: string[] = []
+    for (let left = reader.arrayLength(2); left > 0; left--) topics.push(reader.string())
+    return topics
+  } catch (error) {
+    if (error instanceof WireError) return undefined
+    throw error
+  }
+}
+
+export function putOffset(
+  offsets: OffsetsByTopic,
+  topic: string,
+  partition: number,
+  value: CommittedOffset,
+): void {
+  let partitions = offsets.get(topic)
+  if (partitions === undefined) offsets.set(topic, (partitions = new Map()))
+  partitions.set(partition, value)
+}
+
+export function removeOffset(offsets: OffsetsByTopic, topic: string, partition: number): void {
+  const partitions = offsets.get(topic)
+  if (partitions === undefined) return
+  partitions.delete(partition)
+  if (partitions.size === 0) offsets.delete(topic)
+}

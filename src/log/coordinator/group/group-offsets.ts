@@ -1,0 +1,224 @@
+/**
+ * Committed offsets: who may commit, what a fetch shows, what expires, what may be deleted.
+ *
+ * An offset inside a transaction is pending until the transaction's marker reaches this partition of
+ * `__consumer_offsets`: it is invisible, makes a fetch that asks for stable offsets wait (UNSTABLE_OFFSET_COMMIT), and
+ * vanishes when the transaction aborts.
+ */
+import { ErrorCode } from '../../protocol/error-code.ts'
+import { type CommittedOffset, type ConsumerGroup } from './consumer-group.ts'
+import type { GroupRecord } from './group-record.ts'
+import { identityError, type GroupConfig, type GroupStep, type MemberIdentity } from './group-step.ts'
+
+export interface OffsetCommitRequest extends MemberIdentity {
+  readonly groupId: string
+  /** -1: not a member, which only a group without members accepts. */
+  readonly generationId: number
+  /** Set by clients older than version 5; -1 takes the broker's retention. */
+  readonly retentionTimeMs: number
+  readonly topics: readonly OffsetCommitTopic[]
+}
+
+export interface OffsetCommitTopic {
+  readonly name: string
+  readonly partitions: readonly {
+    readonly partitionIndex: number
+    readonly committedOffset: number
+    readonly committedLeaderEpoch: number
+    readonly committedMetadata: string | null
+  }[]
+}
+
+export interface TopicErrors {
+  readonly name: string
+  readonly partitions: readonly { readonly partitionIndex: number; readonly errorCode: number }[]
+}
+
+/** Whether the group takes a commit from this sender; `group` is undefined when there is none of the name. */
+export function commitError(
+  group: ConsumerGroup | undefined,
+  request: MemberIdentity & { readonly generationId: number },
+  transactional: boolean,
+): ErrorCode {
+  const { memberId, groupInstanceId, generationId } = request
+  if (group === undefined) return generationId < 0 ? ErrorCode.NONE : ErrorCode.ILLEGAL_GENERATION
+  if (generationId < 0 && group.state === 'Empty') return ErrorCode.NONE
+  if (generationId >= 0 || memberId !== '' || groupInstanceId !== null) {
+    const identity = identityError(group, request)
+    if (identity !== ErrorCode.NONE) return identity
+    if (generationId !== group.generationId) return ErrorCode.ILLEGAL_GENERATION
+  } else if (!transactional && group.state !== 'Empty') {
+    return ErrorCode.UNKNOWN_MEMBER_ID
+  }
+  // The member knows the generation but not yet its assignment: it cannot have consumed anything in it.
+  if (group.state === 'CompletingRebalance') return ErrorCode.REBALANCE_IN_PROGRESS
+  return ErrorCode.NONE
+}
+
+/** The records of a commit that the group accepted; single partitions may be refused. */
+export function commitOffsets(
+  request: Pick<OffsetCommitRequest, 'groupId' | 'retentionTimeMs' | 'topics'>,
+  config: GroupConfig,
+  wallMs: number,
+): { records: GroupRecord[]; topics: TopicErrors[] } {
+  const records: GroupRecord[] = []
+  const expireTimestampMs = request.retentionTimeMs >= 0 ? wallMs + request.retentionTimeMs : -1
+  const topics = request.topics.map(({ name, partitions }) => ({
+    name,
+    partitions: partitions.map((partition) => {
+      const { partitionIndex } = partition
+      const metadata = partition.committedMetadata ?? ''
+      if (Buffer.byteLength(metadata) > config.maxOffsetMetadataBytes) {
+        return { partitionIndex, errorCode: ErrorCode.OFFSET_METADATA_TOO_LARGE }
+      }
+      records.push({
+        kind: 'offset',
+        groupId: request.groupId,
+        topic: name,
+        partition: partitionIndex,
+        value: {
+          offset: partition.committedOffset,
+          leaderEpoch: partition.committedLeaderEpoch,
+          metadata,
+          commitTimestampMs: wallMs,
+          expireTimestampMs,
+        },
+      })
+      return { partitionIndex, errorCode: ErrorCode.NONE }
+    }),
+  }))
+  return { records, topics }
+}
+
+export interface FetchedTopic {
+  readonly name: string
+  readonly partitions: readonly {
+    readonly partitionIndex: number
+    readonly committedOffset: number
+    readonly committedLeaderEpoch: number
+    readonly metadata: string
+    readonly errorCode: number
+  }[]
+}
+
+/** What a group has committed; all of it when `topics` is null. A partition without an offset shows -1 and no error. */
+export function fetchOffsets(
+  group: ConsumerGroup | undefined,
+  topics: readonly { readonly name: string; readonly partitionIndexes: readonly number[] }[] | null,
+  requireStable: boolean,
+): FetchedTopic[] {
+  const one = (topic: string, partitionIndex: number): FetchedTopic['partitions'][number] => {
+    const unstable = requireStable && group !== undefined && group.hasPendingOffset(topic, partitionIndex)
+    const committed = unstable ? undefined : group?.offsets.get(topic)?.get(partitionIndex)
+    return {
+      partitionIndex,
+      committedOffset: committed?.offset ?? -1,
+      committedLeaderEpoch: committed?.leaderEpoch ?? -1,
+      metadata: committed?.metadata ?? '',
+      errorCode: unstable ? ErrorCode.UNSTABLE_OFFSET_COMMIT : ErrorCode.NONE,
+    }
+  }
+  if (topics !== null) {
+    return topics.map(({ name, partitionIndexes }) => ({
+      name,
+      partitions: partitionIndexes.map((index) => one(name, index)),
+    }))
+  }
+  if (group === undefined) return []
+  const known = new Map<string, Set<number>>()
+  for (const offsets of [group.offsets, ...(requireStable ? group.pendingOffsets.values() : [])]) {
+    for (const [topic, partitions] of offsets) {
+      const indexes = known.get(topic) ?? new Set()
+      known.set(topic, indexes)
+      for (const index of partitions.keys()) indexes.add(index)
+    }
+  }
+  return [...known].map(([name, indexes]) => ({
+    name,
+    partitions: [...indexes].map((index) => one(name, index)),
+  }))
+}
+
+/** OffsetDelete: tombstones for partitions that nobody consumes. */
+export function deleteOffsets(
+  { group, effects }: GroupStep,
+  topics: readonly {
+    readonly name: string
+    readonly partitions: readonly { readonly partitionIndex: number }[]
+  }[],
+): { errorCode: ErrorCode; topics: TopicErrors[] } {
+  if (group.state === 'Dead') return { errorCode: ErrorCode.GROUP_ID_NOT_FOUND, topics: [] }
+  const subscribed = group.members.size === 0 ? new Set<string>() : group.subscribedTopics()
+  if (subscribed === undefined) return { errorCode: ErrorCode.NON_EMPTY_GROUP, topics: [] }
+  const answered = topics.map(({ name, partitions }) => ({
+    name,
+    partitions: partitions.map(({ partitionIndex }) => {
+      if (subscribed.has(name)) return { partitionIndex, errorCode: ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC }
+      if (group.offsets.get(name)?.has(partitionIndex) === true) {
+        effects.records.push({
+          kind: 'offset',
+          groupId: group.id,
+          topic: name,
+          partition: partitionIndex,
+          value: null,
+        })
+      }
+      return { partitionIndex, errorCode: ErrorCode.NONE }
+    }),
+  }))
+  return { errorCode: ErrorCode.NONE, topics: answered }
+}
+
+/** Tombstones for all that a group has, the group itself last. */
+export function deleteGroup({ group, effects }: GroupStep): ErrorCode {
+  if (group.state === 'Dead') return ErrorCode.GROUP_ID_NOT_FOUND
+  if (group.state !== 'Empty') return ErrorCode.NON_EMPTY_GROUP
+  if (group.pendingOffsets.size > 0) return ErrorCode.NON_EMPTY_GROUP
+  for (const [topic, partitions] of group.offsets) {
+    for (const partition of partitions.keys()) {
+      effects.records.push({ kind: 'offset', groupId: group.id, topic, partition, value: null })
+    }
+  }
+  effects.records.push({ kind: 'membership', groupId: group.id, value: null })
+  return ErrorCode.NONE
+}
+
+/** Tombstones for offsets of a topic that is gone, or, without `topic`, for what has outlived its retention (KIP-211). */
+export function expireOffsets({ group, config, now, effects }: GroupStep, deletedTopic?: string): void {
+  const subscribed = group.state === 'Stable' ? group.subscribedTopics() : undefined
+  let kept = 0
+  for (const [topic, partitions] of group.offsets) {
+    for (const [partition, value] of partitions) {
+      const gone =
+        deletedTopic !== undefined
+          ? topic === deletedTopic
+          : !group.hasPendingOffset(topic, partition) &&
+            isExpired({ group, config, subscribed, topic, value, nowMs: now.wallMs })
+      if (gone) effects.records.push({ kind: 'offset', groupId: group.id, topic, partition, value: null })
+      else kept += 1
+    }
+  }
+  const empty = group.state === 'Empty' && group.pendingMembers.size === 0 && group.pendingOffsets.size === 0
+  if (deletedTopic === undefined && empty && kept === 0 && group.stored !== undefined) {
+    effects.records.push({ kind: 'membership', groupId: group.id, value: null })
+  }
+}
+
+function isExpired(options: {
+  readonly group: ConsumerGroup
+  readonly config: GroupConfig
+  readonly subscribed: ReadonlySet<string> | undefined
+  readonly topic: string
+  readonly value: CommittedOffset
+  readonly nowMs: number
+}): boolean {
+  const { group, config, subscribed, topic, value, nowMs } = options
+  const idleSinceMs =
+    group.members.size === 0
+      ? Math.max(group.stateTimestampMs, value.commitTimestampMs)
+      : value.commitTimestampMs
+  const mayExpire = group.members.size === 0 || (subscribed !== undefined && !subscribed.has(topic))
+  if (!mayExpire) return false
+  if (value.expireTimestampMs >= 0) return nowMs >= value.expireTimestampMs
+  return nowMs - idleSinceMs >= config.offsetsRetentionMs
+}

@@ -1,0 +1,127 @@
+import { ErrorCode } from '../../protocol/error-code.ts'
+import type { Instant } from '../coordinator-record.ts'
+import { NO_BYTES, type ConsumerGroup, type JoinProtocol, type Waiter } from './consumer-group.ts'
+import type { GroupRecord } from './group-record.ts'
+
+/** Kafka's settings for groups. */
+export interface GroupConfig {
+  readonly initialRebalanceDelayMs: number
+  readonly minSessionTimeoutMs: number
+  readonly maxSessionTimeoutMs: number
+  readonly maxSize: number
+  readonly offsetsRetentionMs: number
+  readonly maxOffsetMetadataBytes: number
+}
+
+/** One decision in progress: what it is about, and what it gives back. */
+export interface GroupStep {
+  readonly group: ConsumerGroup
+  readonly config: GroupConfig
+  readonly now: Instant
+  readonly effects: GroupEffects
+}
+
+/**
+ * What a decision asks the broker to do, in this order: append the records (all or none), apply them, wait until they
+ * are durable, send the replies. When the records cannot be appended, the replies become errors.
+ */
+export interface GroupEffects {
+  readonly records: GroupRecord[]
+  readonly replies: GroupReply[]
+}
+
+export type GroupReply =
+  | { readonly kind: 'join'; readonly waiter: Waiter; readonly result: JoinResult }
+  | { readonly kind: 'sync'; readonly waiter: Waiter; readonly result: SyncResult }
+
+export interface JoinRequest {
+  readonly groupId: string
+  readonly sessionTimeoutMs: number
+  /** -1 in version 0: the session timeout then. */
+  readonly rebalanceTimeoutMs: number
+  readonly memberId: string
+  readonly groupInstanceId: string | null
+  readonly protocolType: string
+  readonly protocols: readonly JoinProtocol[]
+  readonly clientId: string
+  readonly clientHost: string
+  /** What a new member is to be called, unique. */
+  readonly newMemberId: string
+  /** From version 4: a new dynamic member is given its id first and joins with it (KIP-394). */
+  readonly requiresKnownMemberId: boolean
+  /** From version 9: a restarted static leader is told to skip the assignment (KIP-814). */
+  readonly canSkipAssignment: boolean
+}
+
+export interface JoinResult {
+  readonly errorCode: number
+  readonly generationId: number
+  readonly protocolType: string | null
+  readonly protocolName: string | null
+  readonly leader: string
+  readonly skipAssignment: boolean
+  readonly memberId: string
+  readonly members: readonly {
+    readonly memberId: string
+    readonly groupInstanceId: string | null
+    readonly metadata: Buffer
+  }[]
+}
+
+export interface SyncRequest {
+  readonly groupId: string
+  readonly generationId: number
+  readonly memberId: string
+  readonly groupInstanceId: string | null
+  /** From version 5; null is not checked. */
+  readonly protocolType: string | null
+  readonly protocolName: string | null
+  readonly assignments: readonly { readonly memberId: string; readonly assignment: Buffer }[]
+}
+
+export interface SyncResult {
+  readonly errorCode: number
+  readonly protocolType: string | null
+  readonly protocolName: string | null
+  readonly assignment: Buffer
+}
+
+/** Says who a request is from. */
+export interface MemberIdentity {
+  readonly memberId: string
+  readonly groupInstanceId: string | null
+}
+
+export function noEffects(): GroupEffects {
+  return { records: [], replies: [] }
+}
+
+export function joinError(errorCode: number, memberId: string): JoinResult {
+  return {
+    errorCode,
+    generationId: -1,
+    protocolType: null,
+    protocolName: null,
+    leader: '',
+    skipAssignment: false,
+    memberId,
+    members: [],
+  }
+}
+
+export function syncError(errorCode: number): SyncResult {
+  return { errorCode, protocolType: null, protocolName: null, assignment: NO_BYTES }
+}
+
+/** Whether the request comes from a member as the group knows it. */
+export function identityError(
+  group: ConsumerGroup,
+  { memberId, groupInstanceId }: MemberIdentity,
+): ErrorCode {
+  if (groupInstanceId !== null) {
+    const current = group.staticMembers.get(groupInstanceId)
+    if (current === undefined) return ErrorCode.UNKNOWN_MEMBER_ID
+    if (current !== memberId) return ErrorCode.FENCED_INSTANCE_ID
+  }
+  return group.members.has(memberId) ? ErrorCode.NONE : ErrorCode.UNKNOWN_MEMBER_ID
+}

@@ -1,0 +1,474 @@
+/**
+ * The transactional ids that one partition of `__transaction_state` keeps, as a replayable state machine (KIP-98,
+ * KIP-360, KIP-890). A decision says what to write and what to answer; the broker does both.
+ *
+ *   Empty ──add──▶ Ongoing ──end──▶ PrepareCommit ──all markers──▶ CompleteCommit ──add──▶ Ongoing …
+ *                     └─end, fence, timeout──▶ PrepareAbort ──▶ CompleteAbort
+ *
+ * Which record must be durable before which (the broker keeps to it; `coordinator-driver.ts` is where):
+ *  1. A new epoch before the answer to InitProducerId: an epoch that was given out never comes back.
+ *  2. `Prepare…` before the answer to EndTxn and before the first marker is written: it is the decision. One fsync.
+ *  3. All markers before `Complete…`. Readers see a marker only once it is durable. One fsync, of all partitions at once.
+ *  4. `Complete…` before the next transaction of this id writes data, or a restart that finds `Prepare…` would end that
+ *     one too. It is synced in the background; usually nobody waits for it.
+ *  5. `Ongoing` waits for nothing. A restart finds open transactions in the data partitions themselves: `adopt` puts
+ *     back what a power cut took from here, or says which of them belong to nobody and are to be aborted.
+ *
+ * Epochs never go backwards: a producer id's epoch grows until it is exhausted, then a fresh producer id follows.
+ */
+import { ErrorCode } from '../../protocol/error-code.ts'
+import { NO_PARTITIONS, hasPartition, withPartitions } from './transaction-record.ts'
+import type {
+  TransactionPartitions,
+  TransactionRecord,
+  TransactionStatus,
+  TransactionValue,
+} from './transaction-record.ts'
+
+export interface TransactionConfig {
+  readonly maxTimeoutMs: number
+  readonly idExpirationMs: number
+}
+
+export interface ProducerIdentity {
+  readonly transactionalId: string
+  readonly producerId: number
+  readonly producerEpoch: number
+}
+
+export interface TopicPartition {
+  readonly topic: string
+  readonly partition: number
+}
+
+/** What the client is told: the identity to go on with, or an error. */
+export interface TransactionAnswer {
+  readonly errorCode: ErrorCode
+  readonly producerId: number
+  readonly producerEpoch: number
+}
+
+export type TransactionDecision =
+  /** Nothing to write. */
+  | { readonly kind: 'answer'; readonly answer: TransactionAnswer }
+  /** A transaction of this id is being completed: ask again afterwards (or answer CONCURRENT_TRANSACTIONS). */
+  | { readonly kind: 'wait' }
+  /** Write, then answer; once the record is durable when `durable` is set, at once otherwise. */
+  | {
+      readonly kind: 'write'
+      readonly record: TransactionRecord
+      readonly answer: TransactionAnswer
+      readonly durable: boolean
+    }
+  /** Write, answer once durable, then write markers and complete. Without an answer: ask again when completed. */
+  | {
+      readonly kind: 'prepare'
+      readonly record: TransactionRecord
+      readonly answer: TransactionAnswer | undefined
+    }
+
+/** Markers that a prepared transaction still needs. */
+export interface MarkerPlan {
+  readonly transactionalId: string
+  readonly kind: 'commit' | 'abort'
+  readonly producerId: number
+  readonly producerEpoch: number
+  readonly partitions: TransactionPartitions
+}
+
+/** One before the largest 16-bit epoch: the last that a client is given. Its end still needs one more. */
+const LAST_EPOCH = 32_766
+
+export class TransactionCoordinator {
+  readonly #config: TransactionConfig
+  readonly #transactions = new Map<string, TransactionValue>()
+  /**
+   * The epoch that the last InitProducerId came with: its retry is given the same answer instead of being fenced.
+   * Volatile, as in Kafka: after a restart such a retry is fenced.
+   */
+  readonly #bumpedFrom = new Map<string, { readonly producerId: number; readonly producerEpoch: number }>()
+
+  constructor(config: TransactionConfig) {
+    this.#config = config
+  }
+
+  get(transactionalId: string): TransactionValue | undefined {
+    return this.#transactions.get(transactionalId)
+  }
+
+  entries(): IterableIterator<[string, TransactionValue]> {
+    return this.#transactions.entries()
+  }
+
+  /** The one place where state changes, live and in replay alike. */
+  apply({ transactionalId, value }: TransactionRecord): void {
+    if (value === null) {
+      this.#transactions.delete(transactionalId)
+      this.#bumpedFrom.delete(transactionalId)
+    } else {
+      this.#transactions.set(transactionalId, value)
+    }
+  }
+
+  initProducerId(
+    request: {
+      readonly transactionalId: string
+      readonly timeoutMs: number
+      /** The identity that the producer has had so far (version 3 and later), if any. */
+      readonly current: { readonly producerId: number; readonly producerEpoch: number } | undefined
+    },
+    allocateProducerId: () => number,
+    nowMs: number,
+  ): TransactionDecision {
+    const { transactionalId, timeoutMs, current } = request
+    if (transactionalId === '') return refuse(ErrorCode.INVALID_REQUEST)
+    if (timeoutMs <= 0 || timeoutMs > this.#config.maxTimeoutMs)
+      return refuse(ErrorCode.INVALID_TRANSACTION_TIMEOUT)
+    const known = this.#transactions.get(transactionalId)
+    if (known === undefined) {
+      return this.#grant(transactionalId, { ...FRESH, producerId: allocateProducerId(), timeoutMs }, nowMs)
+    }
+    if (isPrepared(known.status)) return { kind: 'wait' }
+    const retried = current !== undefined && sameIdentity(current, this.#bumpedFrom.get(transactionalId))
+    if (current !== undefined && !retried && !sameIdentity(current, known))
+      return refuse(ErrorCode.PRODUCER_FENCED)
+    if (known.status === 'Ongoing') {
+      // A retry lost its answer, yet the transaction began: somebody else uses the identity, which only an init ends.
+      if (retried) return refuse(ErrorCode.PRODUCER_FENCED)
+      if (current !== undefined) this.#bumpedFrom.set(transactionalId, current)
+      return { kind: 'prepare', record: { transactionalId, value: fenced(known, nowMs) }, answer: undefined }
+    }
+    if (retried && !this.#isFencing(transactionalId, known)) return { kind: 'answer', answer: granted(known) }
+    if (current !== undefined && !retried) this.#bumpedFrom.set(transactionalId, current)
+    else if (current === undefined) this.#bumpedFrom.delete(transactionalId)
+    const next =
+      known.producerEpoch >= LAST_EPOCH
+        ? {
+            ...known,
+            previousProducerId: known.producerId,
+            producerId: allocateProducerId(),
+            producerEpoch: 0,
+            timeoutMs,
+          }
+        : { ...known, producerEpoch: known.producerEpoch + 1, timeoutMs }
+    return this.#grant(transactionalId, next, nowMs)
+  }
+
+  /** Whether the epoch was bumped to end a transaction, and nobody has been given it yet. */
+  #isFencing(transactionalId: string, known: TransactionValue): boolean {
+    const from = this.#bumpedFrom.get(transactionalId)
+    return (
+      known.status === 'CompleteAbort' &&
+      from?.producerId === known.producerId &&
+      from.producerEpoch === known.producerEpoch - 1
+    )
+  }
+
+  #grant(transactionalId: string, next: TransactionValue, nowMs: number): TransactionDecision {
+    const value: TransactionValue = {
+      ...next,
+      status: 'Empty',
+      nextProducerId: -1,
+      partitions: NO_PARTITIONS,
+      startedMs: -1,
+      updatedMs: nowMs,
+    }
+    return { kind: 'write', record: { transactionalId, value }, answer: granted(value), durable: true }
+  }
+
+  /** Puts partitions into the transaction, and begins it when none is open. */
+  addPartitions(
+    request: ProducerIdentity & {
+      readonly partitions: readonly TopicPartition[]
+      readonly clientVersion: number
+    },
+    nowMs: number,
+  ): TransactionDecision {
+    const known = this.#owned(request)
+    if (typeof known === 'number') return refuse(known)
+    if (isPrepared(known.status)) return { kind: 'wait' }
+    const begins = known.status !== 'Ongoing'
+    const partitions = withPartitions(begins ? NO_PARTITIONS : known.partitions, request.partitions)
+    if (!begins && partitions === known.partitions) return { kind: 'answer', answer: granted(known) }
+    const value: TransactionValue = {
+      ...known,
+      status: 'Ongoing',
+      partitions,
+      startedMs: begins ? nowMs : known.startedMs,
+      updatedMs: nowMs,
+      clientVersion: request.clientVersion,
+    }
+    return {
+      kind: 'write',
+      record: { transactionalId: request.transactionalId, value },
+      answer: granted(value),
+      durable: false,
+    }
+  }
+
+  /** Whether each partition is in the producer's open transaction; 'wait' while one is being completed. */
+  verifyPartitions(
+    request: ProducerIdentity & { readonly partitions: readonly TopicPartition[] },
+  ): readonly ErrorCode[] | 'wait' {
+    const known = this.#owned(request)
+    if (typeof known === 'number') return request.partitions.map(() => known)
+    if (isPrepared(known.status)) return 'wait'
+    const open = known.status === 'Ongoing'
+    return request.partitions.map(({ topic, partition }) =>
+      open && hasPartition(known.partitions, topic, partition)
+        ? ErrorCode.NONE
+        : ErrorCode.TRANSACTION_ABORTABLE,
+    )
+  }
+
+  /** Commits or aborts. `bumpsEpoch` is what EndTxn version 5 asks for (KIP-890). */
+  endTransaction(
+    request: ProducerIdentity & { readonly commit: boolean; readonly bumpsEpoch: boolean },
+    allocateProducerId: () => number,
+    nowMs: number,
+  ): TransactionDecision {
+    const { transactionalId, commit, bumpsEpoch } = request
+    if (transactionalId === '') return refuse(ErrorCode.INVALID_REQUEST)
+    const known = this.#transactions.get(transactionalId)
+    if (known === undefined) return refuse(ErrorCode.INVALID_PRODUCER_ID_MAPPING)
+    const retried = bumpsEpoch && isRetriedEnd(known, request)
+    if (!retried) {
+      if (known.producerId !== request.producerId) return refuse(ErrorCode.INVALID_PRODUCER_ID_MAPPING)
+      if (known.producerEpoch !== request.producerEpoch) return refuse(ErrorCode.PRODUCER_FENCED)
+    }
+    switch (known.status) {
+      case 'Ongoing':
+        if (retried) return refuse(ErrorCode.PRODUCER_FENCED)
+        if (bumpsEpoch) this.#bumpedFrom.set(transactionalId, identityOf(known))
+        return prepareEnd({ transactionalId, known, commit, bumpsEpoch, allocateProducerId, nowMs })
+      case 'PrepareCommit':
+        return commit ? { kind: 'wait' } : refuse(ErrorCode.INVALID_TXN_STATE)
+      case 'PrepareAbort':
+      case 'PrepareEpochFence':
+        return commit ? refuse(ErrorCode.INVALID_TXN_STATE) : { kind: 'wait' }
+      case 'CompleteCommit':
+      case 'CompleteAbort':
+        if ((retried || !bumpsEpoch) && commit === (known.status === 'CompleteCommit')) {
+          return { kind: 'answer', answer: granted(known) }
+        }
+        if (retried) return refuse(ErrorCode.INVALID_TXN_STATE)
+        break
+      case 'Empty':
+        if (retried) return refuse(ErrorCode.PRODUCER_FENCED)
+        break
+      case 'Dead':
+        break
+    }
+    // Nothing was begun. A new client may abort that: it cannot know whether its first write arrived.
+    if (commit || !bumpsEpoch) return refuse(ErrorCode.INVALID_TXN_STATE)
+    const nothing = { ...known, partitions: NO_PARTITIONS, startedMs: nowMs }
+    return prepareEnd({ transactionalId, known: nothing, commit, bumpsEpoch, allocateProducerId, nowMs })
+  }
+
+  /** Ids whose open transaction has lasted longer than its timeout. */
+  timedOut(nowMs: number): string[] {
+    const ids: string[] = []
+    for (const [transactionalId, value] of this.#transactions) {
+      if (value.status === 'Ongoing' && value.startedMs + value.timeoutMs < nowMs) ids.push(transactionalId)
+    }
+    return ids
+  }
+
+  /** Aborts an open transaction whose producer is not heard of any more, and fences it. */
+  abortTimedOut(transactionalId: string, nowMs: number): TransactionDecision {
+    const known = this.#transactions.get(transactionalId)
+    if (known?.status !== 'Ongoing') return refuse(ErrorCode.INVALID_TXN_STATE)
+    return {
+      kind: 'prepare',
+      record: { transactionalId, value: fenced(known, nowMs) },
+      answer: granted(known),
+    }
+  }
+
+  /** Tombstones for ids that nobody has used for so long. */
+  expired(nowMs: number): TransactionRecord[] {
+    const records: TransactionRecord[] = []
+    for (const [transactionalId, value] of this.#transactions) {
+      const idle =
+        value.status === 'Empty' || value.status === 'CompleteCommit' || value.status === 'CompleteAbort'
+      if (idle && value.updatedMs + this.#config.idExpirationMs <= nowMs)
+        records.push({ transactionalId, value: null })
+    }
+    return records
+  }
+
+  /** Transactions that are decided but not completed; after a restart the broker completes them. */
+  prepared(): MarkerPlan[] {
+    const plans: MarkerPlan[] = []
+    for (const transactionalId of this.#transactions.keys()) {
+      const plan = this.markers(transactionalId)
+      if (plan !== undefined) plans.push(plan)
+    }
+    return plans
+  }
+
+  markers(transactionalId: string): MarkerPlan | undefined {
+    const value = this.#transactions.get(transactionalId)
+    if (value === undefined || !isPrepared(value.status)) return undefined
+    const { producerId, producerEpoch, partitions, status } = value
+    return {
+      transactionalId,
+      kind: status === 'PrepareCommit' ? 'commit' : 'abort',
+      producerId,
+      producerEpoch,
+      partitions,
+    }
+  }
+
+  /** All markers are durable: the record that completes the transaction. */
+  complete(transactionalId: string, nowMs: number): TransactionRecord | undefined {
+    const known = this.#transactions.get(transactionalId)
+    if (known === undefined || !isPrepared(known.status)) return undefined
+    const rotated = known.nextProducerId !== -1
+    return {
+      transactionalId,
+      value: {
+        ...known,
+        status: known.status === 'PrepareCommit' ? 'CompleteCommit' : 'CompleteAbort',
+        partitions: NO_PARTITIONS,
+        updatedMs: nowMs,
+        startedMs: -1,
+        ...(rotated
+          ? {
+              producerId: known.nextProducerId,
+              previousProducerId: known.producerId,
+              nextProducerId: -1,
+              producerEpoch: 0,
+            }
+          : {}),
+      },
+    }
+  }
+
+  /**
+   * After a restart: an open transaction was found in a data partition. Gives the record that makes this coordinator
+   * know of it again, 'known' when it does, or 'orphan' when no transaction here can own it any more.
+   */
+  adopt(
+    found: TopicPartition & { readonly producerId: number; readonly producerEpoch: number },
+    nowMs: number,
+  ): TransactionRecord | 'known' | 'orphan' {
+    for (const [transactionalId, value] of this.#transactions) {
+      if (value.producerId !== found.producerId) continue
+      if (hasPartition(value.partitions, found.topic, found.partition) && value.status !== 'Empty')
+        return 'known'
+      const partitions = withPartitions(value.partitions, [found])
+      if (isPrepared(value.status)) return { transactionalId, value: { ...value, partitions } }
+      if (value.producerEpoch !== found.producerEpoch) return 'orphan'
+      const startedMs = value.status === 'Ongoing' ? value.startedMs : nowMs
+      return {
+        transactionalId,
+        value: { ...value, status: 'Ongoing', partitions, startedMs, updatedMs: nowMs },
+      }
+    }
+    return 'orphan'
+  }
+
+  /** All durable state as records: appended in this order, they make everything before them superfluous. */
+  snapshot(): TransactionRecord[] {
+    return Array.from(this.#transactions, ([transactionalId, value]) => ({ transactionalId, value }))
+  }
+
+  get sizeRecords(): number {
+    return this.#transactions.size
+  }
+
+  #owned(request: ProducerIdentity): TransactionValue | ErrorCode {
+    if (request.transactionalId === '') return ErrorCode.INVALID_REQUEST
+    const known = this.#transactions.get(request.transactionalId)
+    if (known === undefined || known.producerId !== request.producerId)
+      return ErrorCode.INVALID_PRODUCER_ID_MAPPING
+    return known.producerEpoch === request.producerEpoch ? known : ErrorCode.PRODUCER_FENCED
+  }
+}
+
+const FRESH: TransactionValue = {
+  producerId: -1,
+  previousProducerId: -1,
+  nextProducerId: -1,
+  producerEpoch: 0,
+  timeoutMs: 0,
+  status: 'Empty',
+  partitions: NO_PARTITIONS,
+  updatedMs: -1,
+  startedMs: -1,
+  clientVersion: 0,
+}
+
+function prepareEnd(options: {
+  readonly transactionalId: string
+  readonly known: TransactionValue
+  readonly commit: boolean
+  readonly bumpsEpoch: boolean
+  readonly allocateProducerId: () => number
+  readonly nowMs: number
+}): TransactionDecision {
+  const { transactionalId, known, commit, bumpsEpoch, allocateProducerId, nowMs } = options
+  const exhausted = bumpsEpoch && known.producerEpoch >= LAST_EPOCH
+  const value: TransactionValue = {
+    ...known,
+    status: commit ? 'PrepareCommit' : 'PrepareAbort',
+    producerEpoch: bumpsEpoch ? known.producerEpoch + 1 : known.producerEpoch,
+    nextProducerId: exhausted ? allocateProducerId() : -1,
+    clientVersion: bumpsEpoch ? 2 : known.clientVersion,
+    updatedMs: nowMs,
+  }
+  const answer = exhausted
+    ? { errorCode: ErrorCode.NONE, producerId: value.nextProducerId, producerEpoch: 0 }
+    : granted(value)
+  return { kind: 'prepare', record: { transactionalId, value }, answer }
+}
+
+/** The transaction as aborted over its producer's head: the bumped epoch shuts the producer out. */
+function fenced(known: TransactionValue, nowMs: number): TransactionValue {
+  return {
+    ...known,
+    status: 'PrepareAbort',
+    producerEpoch: known.producerEpoch + 1,
+    updatedMs: nowMs,
+    clientVersion: 0,
+  }
+}
+
+/** An EndTxn whose first attempt has bumped the epoch, or rotated the producer id, already. */
+function isRetriedEnd(known: TransactionValue, request: ProducerIdentity): boolean {
+  // Version 0 or 1 here: the broker bumped the epoch to shut the producer out.
+  if (known.clientVersion < 2) return false
+  if (known.producerId === request.producerId) return known.producerEpoch === request.producerEpoch + 1
+  return (
+    known.previousProducerId === request.producerId &&
+    request.producerEpoch >= LAST_EPOCH &&
+    known.producerEpoch === 0
+  )
+}
+
+function isPrepared(status: TransactionStatus): boolean {
+  return status === 'PrepareCommit' || status === 'PrepareAbort' || status === 'PrepareEpochFence'
+}
+
+function sameIdentity(
+  one: { readonly producerId: number; readonly producerEpoch: number },
+  other: { readonly producerId: number; readonly producerEpoch: number } | undefined,
+): boolean {
+  return one.producerId === other?.producerId && one.producerEpoch === other.producerEpoch
+}
+
+function identityOf({ producerId, producerEpoch }: TransactionValue): {
+  producerId: number
+  producerEpoch: number
+} {
+  return { producerId, producerEpoch }
+}
+
+function granted(value: TransactionValue): TransactionAnswer {
+  return { errorCode: ErrorCode.NONE, producerId: value.producerId, producerEpoch: value.producerEpoch }
+}
+
+function refuse(errorCode: ErrorCode): TransactionDecision {
+  return { kind: 'answer', answer: { errorCode, producerId: -1, producerEpoch: -1 } }
+}
