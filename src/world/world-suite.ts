@@ -257,17 +257,10 @@ export function worldSuite(name: string, under: WorldUnderTest): void {
           more = connection.write([chunk])
           if (writtenBytes % (16 * chunk.length) === 0) await new Promise((resolve) => setImmediate(resolve))
         }
-        assert.ok(connection.bufferedBytes() > 1024 * 1024)
+        assert.ok(connection.bufferedBytes() >= 1024 * 1024)
         while (connections.length === 0) await new Promise((resolve) => setImmediate(resolve))
         connections[0]!.resume()
         await drained
-        const closed = new Promise<void>((resolve) => {
-          connections[0]!.pause()
-          connections[0]!.resume()
-          connection.end()
-          resolve()
-        })
-        await closed
         assert.ok(receivedBytes > 0)
         connections[0]!.destroy()
         await listener.close()
