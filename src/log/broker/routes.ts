@@ -1,22 +1,16 @@
-import type { Api } from '../protocol/api-schema.ts'
+import type { AnyApi, Api } from '../protocol/api-schema.ts'
 import type { Handler } from './services.ts'
 
 /** An API that the broker serves and what answers it. */
 export interface Route {
   readonly api: AnyApi
-  readonly handle: AnyHandler
-  /** The lowest version that ApiVersions names when it differs from what is served (Produce, KIP-896). */
-  readonly advertisedFrom?: number
+  readonly handle: Handler<never, unknown>
 }
 
-// The router passes what an API decoded to the handler registered with it: `route` ties the two types together.
-type AnyApi = Api<never, never>
-type AnyHandler = Handler<never, unknown>
-
-export function route<Request, Response>(
-  api: Api<Request, Response>,
-  handle: Handler<Request, Response>,
-  options: { readonly advertisedFrom?: number } = {},
+/** Ties an API to its handler: the router passes the one's requests to the other, so their types are checked here. */
+export function route<Request, Response, RequestInput, ResponseInput>(
+  api: Api<Request, Response, RequestInput, ResponseInput>,
+  handle: Handler<Request, ResponseInput>,
 ): Route {
-  return { api: api as unknown as AnyApi, handle: handle as unknown as AnyHandler, ...options }
+  return { api: api as unknown as AnyApi, handle: handle as Handler<never, unknown> }
 }

@@ -2,7 +2,7 @@ import type { Report } from '../../base/report.ts'
 import type { Clock, Random } from '../../world/world.ts'
 import type { LogDirectory } from '../storage/log-directory.ts'
 import type { BrokerConfig } from './broker-config.ts'
-import type { BrokerMetrics } from './broker-metrics.ts'
+import type { BrokerCounters } from './broker-metrics.ts'
 import type { GroupService, TransactionService } from './coordinator-services.ts'
 import type { FetchSessions } from './fetch-sessions.ts'
 import type { PartitionWaiters } from './partition-waiters.ts'
@@ -14,8 +14,11 @@ export interface BrokerServices {
   readonly random: Random
   readonly config: BrokerConfig
   readonly report: Report
-  readonly metrics: BrokerMetrics
+  readonly metrics: BrokerCounters
   readonly logDirectory: LogDirectory
+  readonly dataPath: string
+  /** What is left on the device that holds the data. */
+  readonly freeBytes: () => number
   /** Creates topics (validated, with the broker's defaults) and names their errors. */
   readonly topics: TopicCatalog
   /** Wakes fetches that wait for a partition to grow. */

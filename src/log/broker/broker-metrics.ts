@@ -1,0 +1,120 @@
+/**
+ * What the broker counts about itself. Counting is a few additions per request and per partition of a request, never
+ * per record; whoever wants rates takes two snapshots.
+ */
+
+/** A snapshot, plain data that can cross threads. Counts run from the broker's start. */
+export interface BrokerMetrics {
+  readonly uptimeMs: number
+  readonly connections: number
+  readonly connectionsAccepted: number
+  /** Connections that the broker closed because of what came over them. */
+  readonly connectionsRejected: number
+  readonly bytesIn: number
+  readonly bytesOut: number
+  readonly apis: readonly ApiMetrics[]
+  readonly topics: readonly TopicMetrics[]
+}
+
+export interface ApiMetrics {
+  readonly api: string
+  readonly requests: number
+  readonly latencyMsTotal: number
+  readonly latencyMsMax: number
+  /** Requests by latency; bucket i counts those under `LATENCY_BUCKETS_MS[i]`, the last one all the rest. */
+  readonly latencyBuckets: readonly number[]
+}
+
+export interface TopicMetrics {
+  readonly topic: string
+  readonly messagesIn: number
+  readonly bytesIn: number
+  readonly bytesOut: number
+}
+
+/** Upper bounds of the latency buckets; a fetch's long poll counts as latency. */
+export const LATENCY_BUCKETS_MS: readonly number[] = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 5000]
+
+/** The counters themselves, incremented in place. */
+export class BrokerCounters {
+  connectionsAccepted = 0
+  connectionsClosed = 0
+  connectionsRejected = 0
+  bytesIn = 0
+  bytesOut = 0
+  readonly #startedMs: number
+  readonly #apis = new Map<string, ApiCounter>()
+  readonly #topics = new Map<string, TopicCounter>()
+
+  constructor(options: { readonly nowMonotonicMs: number }) {
+    this.#startedMs = options.nowMonotonicMs
+  }
+
+  /** The counter of an API, to be kept by its caller. */
+  api(name: string): ApiCounter {
+    let counter = this.#apis.get(name)
+    if (counter === undefined) this.#apis.set(name, (counter = new ApiCounter(name)))
+    return counter
+  }
+
+  topic(name: string): TopicCounter {
+    let counter = this.#topics.get(name)
+    if (counter === undefined) this.#topics.set(name, (counter = { topic: name, messagesIn: 0, bytesIn: 0, bytesOut: 0 }))
+    return counter
+  }
+
+  forgetTopic(name: string): void {
+    this.#topics.delete(name)
+  }
+
+  snapshot(nowMonotonicMs: number): BrokerMetrics {
+    return {
+      uptimeMs: nowMonotonicMs - this.#startedMs,
+      connections: this.connectionsAccepted - this.connectionsClosed,
+      connectionsAccepted: this.connectionsAccepted,
+      connectionsRejected: this.connectionsRejected,
+      bytesIn: this.bytesIn,
+      bytesOut: this.bytesOut,
+      apis: [...this.#apis.values()].filter((api) => api.requests > 0).map((api) => api.snapshot()),
+      topics: [...this.#topics.values()].map((topic) => ({ ...topic })),
+    }
+  }
+}
+
+export interface TopicCounter {
+  readonly topic: string
+  messagesIn: number
+  bytesIn: number
+  bytesOut: number
+}
+
+export class ApiCounter {
+  readonly #name: string
+  requests = 0
+  #latencyMsTotal = 0
+  #latencyMsMax = 0
+  readonly #buckets = new Array<number>(LATENCY_BUCKETS_MS.length + 1).fill(0)
+
+  constructor(name: string) {
+    this.#name = name
+  }
+
+  count(latencyMs: number): void {
+    this.requests += 1
+    this.#latencyMsTotal += latencyMs
+    if (latencyMs > this.#latencyMsMax) this.#latencyMsMax = latencyMs
+    let bucket = 0
+    while (bucket < LATENCY_BUCKETS_MS.length && latencyMs >= LATENCY_BUCKETS_MS[bucket]!) bucket += 1
+    this.#buckets[bucket]! += 1
+  }
+
+  snapshot(): ApiMetrics {
+    return {
+      api: this.#name,
+      requests: this.requests,
+      latencyMsTotal: this.#latencyMsTotal,
+      latencyMsMax: this.#latencyMsMax,
+      latencyBuckets: [...this.#buckets],
+    }
+  }
+}

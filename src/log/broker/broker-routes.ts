@@ -1,0 +1,57 @@
+import { alterConfigsApi } from '../protocol/apis/alter-configs.ts'
+import { apiVersionsApi } from '../protocol/apis/api-versions.ts'
+import { createPartitionsApi } from '../protocol/apis/create-partitions.ts'
+import { createTopicsApi } from '../protocol/apis/create-topics.ts'
+import { deleteRecordsApi } from '../protocol/apis/delete-records.ts'
+import { deleteTopicsApi } from '../protocol/apis/delete-topics.ts'
+import { describeClusterApi } from '../protocol/apis/describe-cluster.ts'
+import { describeConfigsApi } from '../protocol/apis/describe-configs.ts'
+import { describeLogDirsApi } from '../protocol/apis/describe-log-dirs.ts'
+import { describeTopicPartitionsApi } from '../protocol/apis/describe-topic-partitions.ts'
+import { fetchApi } from '../protocol/apis/fetch.ts'
+import { incrementalAlterConfigsApi } from '../protocol/apis/incremental-alter-configs.ts'
+import { listOffsetsApi } from '../protocol/apis/list-offsets.ts'
+import { metadataApi } from '../protocol/apis/metadata.ts'
+import { offsetForLeaderEpochApi } from '../protocol/apis/offset-for-leader-epoch.ts'
+import { produceApi } from '../protocol/apis/produce.ts'
+import { coordinatorRoutes } from './coordinator-routes.ts'
+import { handleAlterConfigs } from './handlers/alter-configs.ts'
+import { apiVersionsHandler } from './handlers/api-versions.ts'
+import { handleCreatePartitions } from './handlers/create-partitions.ts'
+import { handleCreateTopics } from './handlers/create-topics.ts'
+import { handleDeleteRecords } from './handlers/delete-records.ts'
+import { handleDeleteTopics } from './handlers/delete-topics.ts'
+import { handleDescribeCluster } from './handlers/describe-cluster.ts'
+import { handleDescribeConfigs } from './handlers/describe-configs.ts'
+import { handleDescribeLogDirs } from './handlers/describe-log-dirs.ts'
+import { handleDescribeTopicPartitions } from './handlers/describe-topic-partitions.ts'
+import { handleFetch } from './handlers/fetch.ts'
+import { handleIncrementalAlterConfigs } from './handlers/incremental-alter-configs.ts'
+import { handleListOffsets } from './handlers/list-offsets.ts'
+import { handleMetadata } from './handlers/metadata.ts'
+import { handleOffsetForLeaderEpoch } from './handlers/offset-for-leader-epoch.ts'
+import { handleProduce } from './handlers/produce.ts'
+import { route, type Route } from './routes.ts'
+
+/** Every API that the broker serves. */
+export function brokerRoutes(): readonly Route[] {
+  const routes: Route[] = [
+    route(produceApi, handleProduce),
+    route(fetchApi, handleFetch),
+    route(listOffsetsApi, handleListOffsets),
+    route(metadataApi, handleMetadata),
+    route(offsetForLeaderEpochApi, handleOffsetForLeaderEpoch),
+    route(createTopicsApi, handleCreateTopics),
+    route(deleteTopicsApi, handleDeleteTopics),
+    route(createPartitionsApi, handleCreatePartitions),
+    route(deleteRecordsApi, handleDeleteRecords),
+    route(describeConfigsApi, handleDescribeConfigs),
+    route(alterConfigsApi, handleAlterConfigs),
+    route(incrementalAlterConfigsApi, handleIncrementalAlterConfigs),
+    route(describeClusterApi, handleDescribeCluster),
+    route(describeTopicPartitionsApi, handleDescribeTopicPartitions),
+    route(describeLogDirsApi, handleDescribeLogDirs),
+    ...coordinatorRoutes,
+  ]
+  return [...routes, route(apiVersionsApi, apiVersionsHandler([...routes.map(({ api }) => api), apiVersionsApi]))]
+}

@@ -1,0 +1,237 @@
+import type { Report } from '../../base/report.ts'
+import type { Connection, Listener, Timer, World } from '../../world/world.ts'
+import { LogDirectory } from '../storage/log-directory.ts'
+import { brokerConfig, type BrokerConfig } from './broker-config.ts'
+import { BrokerCounters, type BrokerMetrics } from './broker-metrics.ts'
+import { brokerRoutes } from './broker-routes.ts'
+import { ServerConnection } from './client-connection.ts'
+import { startCoordinators } from './coordinators.ts'
+import type { CoordinatorEnvironment } from './coordinator-services.ts'
+import { FetchSessions } from './fetch-sessions.ts'
+import { FrameBufferPool } from './frame-assembler.ts'
+import { PartitionWaiters } from './partition-waiters.ts'
+import { Router } from './router.ts'
+import { logConfigOf } from './storage-config.ts'
+import { TopicCatalog } from './topic-catalog.ts'
+
+export interface BrokerOptions {
+  readonly world: World
+  /** Where the data lies; created when it does not exist. */
+  readonly dataPath: string
+  /** Port 0 takes a free one. */
+  readonly listen: { readonly host: string; readonly port: number }
+  /** Where clients are told to connect; by default where the broker listens. */
+  readonly advertised?: { readonly host: string; readonly port: number }
+  /** Kafka's broker settings by name; see `BROKER_SETTINGS`. */
+  readonly config?: Partial<BrokerConfig>
+  readonly report: Report
+}
+
+/** A running broker. */
+export interface Broker {
+  readonly host: string
+  readonly port: number
+  readonly clusterId: string
+  metrics(): BrokerMetrics
+  /** Answers what is in work, closes all connections, and leaves the data as after a clean shutdown. */
+  close(): Promise<void>
+}
+
+/**
+ * Opens the data, brings the coordinators' state back, and listens. Throws `MR_CONFIG_INVALID`, `MR_DATA_DIR_IN_USE`,
+ * `MR_ADDRESS_IN_USE` and the storage's errors; nothing is left open then.
+ */
+export async function startBroker(options: BrokerOptions): Promise<Broker> {
+  const { world, dataPath, report } = options
+  const config = brokerConfig(options.config)
+  const logDirectory = await LogDirectory.open({ world, path: dataPath, config: logConfigOf(config), report })
+  try {
+    return await RunningBroker.start({ ...options, config, logDirectory })
+  } catch (error) {
+    await logDirectory.close()
+    throw error
+  }
+}
+
+/** How long closing waits for requests in work before it cuts their connections. */
+const CLOSE_GRACE_MS = 2000
+const MAX_SWEEP_INTERVAL_MS = 10_000
+
+interface StartOptions extends Omit<BrokerOptions, 'config'> {
+  readonly config: BrokerConfig
+  readonly logDirectory: LogDirectory
+}
+
+class RunningBroker implements Broker {
+  readonly #options: StartOptions
+  readonly #counters: BrokerCounters
+  readonly #waiters: PartitionWaiters
+  readonly #pool = new FrameBufferPool()
+  readonly #connections = new Set<ServerConnection>()
+  readonly #timers = new Set<Timer>()
+  #coordinators: Awaited<ReturnType<typeof startCoordinators>> | undefined
+  #router: Router | undefined
+  #listener: Listener | undefined
+  #nextConnectionId = 1
+  #closed: Promise<void> | undefined
+
+  static async start(options: StartOptions): Promise<RunningBroker> {
+    const broker = new RunningBroker(options)
+    try {
+      await broker.#start()
+      return broker
+    } catch (error) {
+      broker.#stopTimers()
+      await broker.#closeCoordinators()
+      throw error
+    }
+  }
+
+  private constructor(options: StartOptions) {
+    this.#options = options
+    this.#counters = new BrokerCounters({ nowMonotonicMs: options.world.clock.monotonicMs() })
+    this.#waiters = new PartitionWaiters(options.world.clock)
+  }
+
+  get host(): string {
+    return this.#listener!.host
+  }
+
+  get port(): number {
+    return this.#listener!.port
+  }
+
+  get clusterId(): string {
+    return this.#options.logDirectory.clusterId
+  }
+
+  metrics(): BrokerMetrics {
+    return this.#counters.snapshot(this.#options.world.clock.monotonicMs())
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #start(): Promise<void> {
+    const { world, config, logDirectory, dataPath, report, listen } = this.#options
+    const { clock, random, disk } = world
+    const advertised = { host: '', port: 0 }
+    const environment: CoordinatorEnvironment = {
+      clock,
+      random,
+      config,
+      report,
+      metrics: this.#counters,
+      logDirectory,
+      dataPath,
+      freeBytes: () => disk.freeBytes(dataPath),
+      topics: new TopicCatalog({ logDirectory, config, report, waiters: this.#waiters, metrics: this.#counters }),
+      waiters: this.#waiters,
+      fetchSessions: new FetchSessions({ slots: config['max.incremental.fetch.session.cache.slots'], clock, random }),
+      advertised,
+    }
+    this.#coordinators = await startCoordinators(environment)
+    this.#router = new Router({ routes: brokerRoutes(), services: { ...environment, ...this.#coordinators } })
+    this.#listener = await world.network.listen({ ...listen, onConnection: (connection) => this.#accept(connection) })
+    const reachable = this.#options.advertised ?? { host: reachableHost(listen.host), port: this.#listener.port }
+    Object.assign(advertised, reachable)
+    this.#every(config['log.retention.check.interval.ms'], () => logDirectory.applyRetention())
+    const idleMs = config['connections.max.idle.ms']
+    if (idleMs >= 0) this.#every(Math.min(MAX_SWEEP_INTERVAL_MS, Math.max(1, idleMs / 2)), () => this.#closeIdle(idleMs))
+    report('info', 'broker listens', { host: this.host, port: this.port, clusterId: this.clusterId })
+  }
+
+  #accept(connection: Connection): void {
+    const { config, world, report } = this.#options
+    this.#counters.connectionsAccepted += 1
+    const client = new ServerConnection({
+      id: this.#nextConnectionId++,
+      connection,
+      router: this.#router!,
+      pool: this.#pool,
+      clock: world.clock,
+      report,
+      metrics: this.#counters,
+      maxRequestBytes: config['socket.request.max.bytes'],
+      maxRequests: config['max.connection.requests'],
+      onClosed: (closed) => {
+        this.#connections.delete(closed)
+        this.#counters.connectionsClosed += 1
+      },
+    })
+    this.#connections.add(client)
+    client.start()
+    if (this.#closed !== undefined) client.destroy()
+    else if (this.#connections.size > config['max.connections']) client.reject('more connections than max.connections')
+  }
+
+  #closeIdle(idleMs: number): void {
+    const now = this.#options.world.clock.monotonicMs()
+    for (const connection of this.#connections) {
+      if (connection.idle && now - connection.lastActiveMs > idleMs) {
+        this.#options.report('info', 'idle connection closed', { peer: connection.peer, idleMs: Math.round(now - connection.lastActiveMs) })
+        connection.destroy()
+      }
+    }
+    // Buffers for large requests are worth keeping only while requests come.
+    if (this.#connections.size === 0) this.#pool.clear()
+  }
+
+  #every(intervalMs: number, action: () => void): void {
+    const { clock } = this.#options.world
+    const arm = (): void => {
+      const timer = clock.schedule(intervalMs, () => {
+        this.#timers.delete(timer)
+        action()
+        if (this.#closed === undefined) arm()
+      })
+      this.#timers.add(timer)
+    }
+    arm()
+  }
+
+  #stopTimers(): void {
+    for (const timer of this.#timers) timer.cancel()
+    this.#timers.clear()
+  }
+
+  async #closeCoordinators(): Promise<void> {
+    await this.#coordinators?.groups.close()
+    await this.#coordinators?.transactions.close()
+  }
+
+  async #close(): Promise<void> {
+    this.#stopTimers()
+    await this.#listener!.close()
+    this.#waiters.close()
+    await this.#closeConnections()
+    await this.#closeCoordinators()
+    await this.#options.logDirectory.close()
+    this.#options.report('info', 'broker closed', {})
+  }
+
+  /** Lets each connection answer what it has in work, for a while. */
+  #closeConnections(): Promise<void> {
+    const closing = [...this.#connections]
+    return new Promise((resolve) => {
+      let open = closing.length
+      if (open === 0) return resolve()
+      const grace = this.#options.world.clock.schedule(CLOSE_GRACE_MS, () => closing.forEach((connection) => connection.destroy()))
+      for (const connection of closing) {
+        connection.onClose(() => {
+          if (--open > 0) return
+          grace.cancel()
+          resolve()
+        })
+        connection.end()
+      }
+    })
+  }
+}
+
+/** An address that stands for all of a machine's is no address to connect to. */
+function reachableHost(listenHost: string): string {
+  return listenHost === '0.0.0.0' || listenHost === '::' ? 'localhost' : listenHost
+}

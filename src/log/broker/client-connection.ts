@@ -1,0 +1,249 @@
+import { messageOf } from '../../base/millrace-error.ts'
+import type { Report } from '../../base/report.ts'
+import type { Clock, Connection } from '../../world/world.ts'
+import type { BrokerCounters } from './broker-metrics.ts'
+import { FrameAssembler, type FrameBufferPool } from './frame-assembler.ts'
+import type { Outcome, Router } from './router.ts'
+import { CloseConnection, NO_RESPONSE, type ClientConnection } from './services.ts'
+
+export interface ServerConnectionOptions {
+  readonly id: number
+  readonly connection: Connection
+  readonly router: Router
+  readonly pool: FrameBufferPool
+  readonly clock: Clock
+  readonly report: Report
+  readonly metrics: BrokerCounters
+  readonly maxRequestBytes: number
+  readonly maxRequests: number
+  readonly onClosed: (connection: ServerConnection) => void
+}
+
+/**
+ * One client's connection: bytes in, requests to the router, responses out in request order.
+ *
+ * Requests start in the order they came and may overlap, so that a producer's pipeline shares one fdatasync; an answer
+ * that is ready early waits for those before it. Reading stops while the client does not take its answers, while too
+ * many requests are in work, or while too many bytes of answers wait for an earlier one: a client that only asks
+ * costs a bounded amount of memory. Answers of one turn of the event loop leave in one write.
+ */
+export class ServerConnection implements ClientConnection {
+  readonly id: number
+  readonly peer: string
+  readonly clientHost: string
+  softwareName = 'unknown'
+  softwareVersion = 'unknown'
+  isOpen = true
+  /** When the last bytes came, on the monotonic clock. */
+  lastActiveMs: number
+  readonly #options: ServerConnectionOptions
+  readonly #connection: Connection
+  readonly #frames: FrameAssembler
+  readonly #closeCallbacks = new Set<() => void>()
+  /** Requests without an answer sent, oldest first. */
+  readonly #waiting: Answer[] = []
+  /** Bytes of answers that are ready but wait for an earlier one. */
+  #heldBytes = 0
+  #output: Uint8Array[] = []
+  #flushing = false
+  #blocked = false
+  #paused = false
+  #processing = false
+  #closing = false
+  #ending = false
+  #lastClientId: string | null = null
+
+  constructor(options: ServerConnectionOptions) {
+    this.#options = options
+    this.#connection = options.connection
+    this.id = options.id
+    this.peer = options.connection.peer
+    this.clientHost = `/${this.peer.slice(0, this.peer.lastIndexOf(':'))}`
+    this.lastActiveMs = options.clock.monotonicMs()
+    this.#frames = new FrameAssembler({ maxBytes: options.maxRequestBytes, pool: options.pool })
+  }
+
+  /** Whether nothing is in work: such a connection may be closed when it has been silent for long. */
+  get idle(): boolean {
+    return this.#waiting.length === 0 && this.#output.length === 0
+  }
+
+  start(): void {
+    this.#connection.handle({
+      onData: (chunk) => this.#onData(chunk),
+      onDrain: () => this.#onDrain(),
+      onClose: (error) => this.#onClosed(error),
+    })
+  }
+
+  onClose(callback: () => void): () => void {
+    if (this.isOpen) this.#closeCallbacks.add(callback)
+    else this.#options.clock.defer(callback)
+    return () => this.#closeCallbacks.delete(callback)
+  }
+
+  #onData(chunk: Uint8Array): void {
+    if (this.#closing) return
+    this.lastActiveMs = this.#options.clock.monotonicMs()
+    this.#options.metrics.bytesIn += chunk.length
+    this.#frames.push(Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length))
+    this.#advance()
+  }
+
+  #onDrain(): void {
+    this.#blocked = false
+    this.#advance()
+  }
+
+  #onClosed(error?: Error): void {
+    if (!this.isOpen) return
+    this.isOpen = false
+    this.#closing = true
+    if (error !== undefined || this.#frames.partial) {
+      this.#options.report('info', 'client went away', {
+        peer: this.peer,
+        clientId: this.#lastClientId,
+        reason: error === undefined ? 'closed in the middle of a request' : messageOf(error),
+      })
+    }
+    this.#waiting.length = 0
+    this.#output = []
+    for (const callback of this.#closeCallbacks) callback()
+    this.#closeCallbacks.clear()
+    this.#options.onClosed(this)
+  }
+
+  /** Takes no more requests, answers those in work, then closes. */
+  end(): void {
+    this.#ending = true
+    this.#endIfIdle()
+  }
+
+  /** Closes at once; what is in work is dropped. */
+  destroy(): void {
+    this.#closing = true
+    this.#connection.destroy()
+  }
+
+  /** Closes because of what the client did, and says so in the log. */
+  reject(reason: string): void {
+    if (this.#closing) return
+    this.#options.report('warn', 'connection closed by the broker', { peer: this.peer, clientId: this.#lastClientId, reason })
+    this.#options.metrics.connectionsRejected += 1
+    this.destroy()
+  }
+
+  /** Starts as many requests as may be in work, then sends what is ready. */
+  #advance(): void {
+    if (this.#processing) return
+    this.#processing = true
+    while (!this.#closing && this.#accepting()) {
+      const frame = this.#frames.next()
+      if (frame === undefined) break
+      if (!Buffer.isBuffer(frame)) this.reject(frame.invalid)
+      else this.#start(frame)
+    }
+    this.#processing = false
+    this.#flush()
+    this.#pauseOrResume()
+    if (this.#ending) this.#endIfIdle()
+  }
+
+  #endIfIdle(): void {
+    if (this.#closing || !this.idle) return
+    this.#closing = true
+    this.#connection.end()
+  }
+
+  #accepting(): boolean {
+    return !this.#blocked && !this.#ending && this.#waiting.length < this.#options.maxRequests && this.#heldBytes <= HELD_BYTES_MAX
+  }
+
+  #pauseOrResume(): void {
+    if (this.#closing) return
+    const pause = !this.#accepting()
+    if (pause === this.#paused) return
+    this.#paused = pause
+    if (pause) this.#connection.pause()
+    else this.#connection.resume()
+  }
+
+  #start(frame: Buffer): void {
+    const outcome = this.#options.router.dispatch(frame, this)
+    if (!(outcome instanceof Promise)) {
+      this.#recycle(frame)
+      if (this.#waiting.length === 0) this.#send(outcome)
+      else this.#hold({ outcome: undefined }, outcome, true)
+      return
+    }
+    const answer: Answer = { outcome: undefined }
+    this.#waiting.push(answer)
+    void outcome.then((settled) => {
+      this.#recycle(frame)
+      if (this.#closing) return
+      this.#hold(answer, settled, false)
+      this.#sendReady()
+    })
+  }
+
+  /** Only Produce is sure to keep nothing of its request; other requests' bytes may live on in group state. */
+  #recycle(frame: Buffer): void {
+    if (frame.readInt16BE(0) === PRODUCE_KEY) this.#frames.recycle(frame)
+  }
+
+  #hold(answer: Answer, outcome: Outcome, push: boolean): void {
+    answer.outcome = outcome
+    if (push) this.#waiting.push(answer)
+    if (Array.isArray(outcome)) this.#heldBytes += sizeOf(outcome)
+  }
+
+  #sendReady(): void {
+    let ready = 0
+    for (const { outcome } of this.#waiting) {
+      if (outcome === undefined) break
+      ready += 1
+      if (Array.isArray(outcome)) this.#heldBytes -= sizeOf(outcome)
+      this.#send(outcome)
+    }
+    if (ready === 0) return
+    this.#waiting.splice(0, ready)
+    // Other answers may be settling in this same turn (one fdatasync answers many): they leave together.
+    if (this.#flushing) return
+    this.#flushing = true
+    queueMicrotask(() => {
+      this.#flushing = false
+      this.#advance()
+    })
+  }
+
+  #send(outcome: Outcome): void {
+    if (outcome === NO_RESPONSE || this.#closing) return
+    if (outcome instanceof CloseConnection) {
+      this.#flush()
+      this.reject(outcome.reason)
+      return
+    }
+    for (const chunk of outcome) this.#output.push(chunk)
+  }
+
+  #flush(): void {
+    if (this.#output.length === 0 || this.#closing) return
+    const output = this.#output
+    this.#output = []
+    this.#options.metrics.bytesOut += sizeOf(output)
+    if (!this.#connection.write(output)) this.#blocked = true
+  }
+}
+
+interface Answer {
+  outcome: Outcome | undefined
+}
+
+const PRODUCE_KEY = 0
+const HELD_BYTES_MAX = 1 << 20
+
+function sizeOf(chunks: readonly Uint8Array[]): number {
+  let size = 0
+  for (const chunk of chunks) size += chunk.length
+  return size
+}

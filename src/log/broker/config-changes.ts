@@ -1,0 +1,49 @@
+import { messageOf } from '../../base/millrace-error.ts'
+import { ErrorCode } from '../protocol/error-code.ts'
+import type { BrokerServices } from './services.ts'
+import { checkTopicConfig } from './topic-settings.ts'
+
+/** Kafka's codes of what has a configuration. */
+export const CONFIG_RESOURCE = { topic: 2, broker: 4, brokerLogger: 8, clientMetrics: 16, group: 32 } as const
+
+/** What an answer says about one resource. */
+export interface ConfigOutcome {
+  readonly errorCode: ErrorCode
+  readonly errorMessage: string | null
+}
+
+/** Gives a resource a new configuration made from the one it has; only topics' can be changed while the broker runs. */
+export function changeConfig(options: {
+  readonly resourceType: number
+  readonly resourceName: string
+  readonly validateOnly: boolean
+  readonly services: BrokerServices
+  /** The new configuration, or what is wrong with the request. */
+  readonly change: (own: Readonly<Record<string, string>>) => Record<string, string> | ConfigOutcome
+}): ConfigOutcome {
+  const { resourceType, resourceName, services } = options
+  if (resourceType !== CONFIG_RESOURCE.topic) {
+    const errorMessage = 'Only the configuration of topics can be changed while the broker runs.'
+    return { errorCode: ErrorCode.INVALID_REQUEST, errorMessage }
+  }
+  const topic = services.logDirectory.topic(resourceName)
+  if (topic === undefined) {
+    return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, errorMessage: `The topic '${resourceName}' does not exist.` }
+  }
+  const changed = options.change(topic.overrides)
+  if (isOutcome(changed)) return changed
+  const problem = checkTopicConfig(changed)
+  if (problem !== undefined) return { errorCode: ErrorCode.INVALID_CONFIG, errorMessage: problem }
+  if (options.validateOnly) return { errorCode: ErrorCode.NONE, errorMessage: null }
+  try {
+    services.logDirectory.setTopicConfig(resourceName, changed)
+  } catch (error) {
+    return { errorCode: ErrorCode.KAFKA_STORAGE_ERROR, errorMessage: messageOf(error) }
+  }
+  services.report('info', 'topic configuration changed', { topic: resourceName, config: changed })
+  return { errorCode: ErrorCode.NONE, errorMessage: null }
+}
+
+function isOutcome(changed: Record<string, string> | ConfigOutcome): changed is ConfigOutcome {
+  return typeof changed['errorCode'] === 'number'
+}

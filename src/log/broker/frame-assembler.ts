@@ -1,0 +1,166 @@
+/**
+ * Cuts a byte stream into Kafka's frames: a 4-byte big-endian length, then so many bytes.
+ *
+ * A frame that lies whole in one chunk is a view of that chunk. One that spans chunks is copied once, piece by piece
+ * as they arrive, into a buffer that starts small and doubles: a length alone, however large, costs no memory.
+ * Such buffers come from a pool that the connections of a broker share; whoever has consumed a frame gives it back
+ * with `recycle`, and a frame that is kept is simply never given back.
+ */
+export class FrameAssembler {
+  readonly #maxBytes: number
+  readonly #pool: FrameBufferPool
+  /** Bytes not looked at yet, and the chunks after them. */
+  #chunk: Buffer = EMPTY
+  #position = 0
+  readonly #later: Buffer[] = []
+  /** The frame being assembled over several chunks: its size is known (-1: not yet), `#filled` bytes are there. */
+  #size = -1
+  #target: Buffer = EMPTY
+  #filled = 0
+  readonly #prefix = Buffer.alloc(4)
+  #prefixFilled = 0
+
+  constructor(options: { readonly maxBytes: number; readonly pool: FrameBufferPool }) {
+    this.#maxBytes = options.maxBytes
+    this.#pool = options.pool
+  }
+
+  push(chunk: Buffer): void {
+    if (this.#position === this.#chunk.length) {
+      this.#chunk = chunk
+      this.#position = 0
+    } else {
+      this.#later.push(chunk)
+    }
+  }
+
+  /** Whether a frame has begun that is not complete. */
+  get partial(): boolean {
+    return this.#size >= 0 || this.#prefixFilled > 0
+  }
+
+  /** The next whole frame without its length, `undefined` when more bytes are needed, or what is wrong with it. */
+  next(): Buffer | { readonly invalid: string } | undefined {
+    for (;;) {
+      const available = this.#chunk.length - this.#position
+      if (available === 0) {
+        if (!this.#nextChunk()) return undefined
+        continue
+      }
+      if (this.#size < 0) {
+        const invalid = this.#readSize(available)
+        if (invalid !== undefined) return invalid
+        continue
+      }
+      const missing = this.#size - this.#filled
+      if (this.#filled === 0 && available >= missing) {
+        const frame = this.#chunk.subarray(this.#position, this.#position + missing)
+        this.#position += missing
+        this.#size = -1
+        return frame
+      }
+      const taken = Math.min(available, missing)
+      this.#reserve(this.#filled + taken)
+      this.#chunk.copy(this.#target, this.#filled, this.#position, this.#position + taken)
+      this.#position += taken
+      this.#filled += taken
+      if (taken === missing) {
+        const frame = this.#target.subarray(0, this.#size)
+        this.#size = -1
+        this.#filled = 0
+        this.#target = EMPTY
+        return frame
+      }
+    }
+  }
+
+  /** Gives a frame's memory back: nobody may look at it any more. */
+  recycle(frame: Buffer): void {
+    this.#pool.give(frame)
+  }
+
+  #nextChunk(): boolean {
+    const chunk = this.#later.shift()
+    this.#chunk = chunk ?? EMPTY
+    this.#position = 0
+    return chunk !== undefined
+  }
+
+  #readSize(available: number): { readonly invalid: string } | undefined {
+    let size: number
+    if (this.#prefixFilled === 0 && available >= 4) {
+      size = this.#chunk.readInt32BE(this.#position)
+      this.#position += 4
+    } else {
+      const taken = Math.min(4 - this.#prefixFilled, available)
+      this.#chunk.copy(this.#prefix, this.#prefixFilled, this.#position, this.#position + taken)
+      this.#position += taken
+      this.#prefixFilled += taken
+      if (this.#prefixFilled < 4) return undefined
+      this.#prefixFilled = 0
+      size = this.#prefix.readInt32BE(0)
+    }
+    if (size < 0) return { invalid: `a request of ${size} bytes` }
+    if (size > this.#maxBytes) return { invalid: `a request of ${size} bytes, more than socket.request.max.bytes (${this.#maxBytes})` }
+    if (size === 0) return { invalid: 'a request of 0 bytes' }
+    this.#size = size
+    return undefined
+  }
+
+  #reserve(needed: number): void {
+    if (this.#target.length >= needed) return
+    const capacity = Math.min(this.#size, Math.max(FIRST_CAPACITY, 2 * this.#target.length, needed))
+    const larger = this.#pool.take(capacity)
+    if (this.#filled > 0) {
+      this.#target.copy(larger, 0, 0, this.#filled)
+      this.#pool.give(this.#target)
+    }
+    this.#target = larger
+  }
+}
+
+const EMPTY = Buffer.alloc(0)
+
+/** Memory given for a frame before more than its length is known to be coming. */
+const FIRST_CAPACITY = 1 << 20
+
+const SMALLEST = 1 << 16
+const LARGEST = 1 << 21
+const KEPT_BYTES = 16 << 20
+
+/** Buffers of a power of two from 64 KiB to 2 MiB, at most 16 MiB of them kept; larger ones are left to the collector. */
+export class FrameBufferPool {
+  readonly #bySize = new Map<number, ArrayBuffer[]>()
+  /** Tells a buffer of the pool from a socket's chunk, which is not to be written into. */
+  readonly #own = new WeakSet<ArrayBufferLike>()
+  #keptBytes = 0
+
+  take(sizeBytes: number): Buffer {
+    if (sizeBytes > LARGEST) return Buffer.allocUnsafeSlow(sizeBytes)
+    const size = Math.max(SMALLEST, 2 ** Math.ceil(Math.log2(sizeBytes)))
+    const kept = this.#bySize.get(size)?.pop()
+    if (kept === undefined) {
+      const made = Buffer.allocUnsafeSlow(size)
+      this.#own.add(made.buffer)
+      return made
+    }
+    this.#keptBytes -= size
+    return Buffer.from(kept)
+  }
+
+  give(frame: Buffer): void {
+    const memory = frame.buffer as ArrayBuffer
+    const size = memory.byteLength
+    if (!this.#own.has(memory) || this.#keptBytes + size > KEPT_BYTES) return
+    let kept = this.#bySize.get(size)
+    if (kept === undefined) this.#bySize.set(size, (kept = []))
+    kept.push(memory)
+    this.#keptBytes += size
+  }
+
+  /** Forgets what is kept: a broker that nobody writes to holds no memory for it. */
+  clear(): void {
+    this.#bySize.clear()
+    this.#keptBytes = 0
+  }
+}

@@ -1,0 +1,58 @@
+import type { AnyApi } from '../../protocol/api-schema.ts'
+import type { ApiVersionsRequest, ApiVersionsResponseInput } from '../../protocol/apis/api-versions.ts'
+import { ErrorCode } from '../../protocol/error-code.ts'
+import type { Handler } from '../services.ts'
+
+/**
+ * The features that switch clients to newer protocols: transaction.version 2 is KIP-890 (Produce v12 adds partitions to
+ * the transaction, EndTxn v5 bumps the epoch); group.version 0 keeps them on the classic group protocol.
+ */
+const FEATURES: readonly { readonly name: string; readonly level: number; readonly max: number }[] = [
+  { name: 'transaction.version', level: 2, max: 2 },
+  { name: 'group.version', level: 0, max: 0 },
+]
+
+type Served = Pick<AnyApi, 'key' | 'advertisedVersions'>
+
+/** Software names and versions as KIP-511 allows them. */
+const SOFTWARE_NAME = /^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$/
+
+/** Answers with what the broker serves. */
+export function apiVersionsHandler(served: readonly Served[]): Handler<ApiVersionsRequest, ApiVersionsResponseInput> {
+  const apiKeys = served
+    .map(({ key, advertisedVersions: [minVersion, maxVersion] }) => ({ apiKey: key, minVersion, maxVersion }))
+    .sort((a, b) => a.apiKey - b.apiKey)
+  const answer: ApiVersionsResponseInput = {
+    errorCode: ErrorCode.NONE,
+    apiKeys,
+    throttleTimeMs: 0,
+    supportedFeatures: FEATURES.map(({ name, max }) => ({ name, minVersion: 0, maxVersion: max })),
+    finalizedFeaturesEpoch: 1,
+    // A feature at level 0 is off, which is said by leaving it out.
+    finalizedFeatures: FEATURES.filter(({ level }) => level > 0).map(({ name, level }) => ({
+      name,
+      minVersionLevel: level,
+      maxVersionLevel: level,
+    })),
+    zkMigrationReady: false,
+  }
+  return (request, { apiVersion, connection }) => {
+    if (apiVersion >= 3) {
+      const { clientSoftwareName, clientSoftwareVersion } = request
+      if (!SOFTWARE_NAME.test(clientSoftwareName) || !SOFTWARE_NAME.test(clientSoftwareVersion)) {
+        return { errorCode: ErrorCode.INVALID_REQUEST, apiKeys: [] }
+      }
+      connection.softwareName = clientSoftwareName
+      connection.softwareVersion = clientSoftwareVersion
+    }
+    return answer
+  }
+}
+
+/** The answer, in version 0, to a version that is not known here: the client tries again with one of these. */
+export function apiVersionsOfUnknownVersion(range: readonly [min: number, max: number]): ApiVersionsResponseInput {
+  return {
+    errorCode: ErrorCode.UNSUPPORTED_VERSION,
+    apiKeys: [{ apiKey: 18, minVersion: range[0], maxVersion: range[1] }],
+  }
+}

@@ -1,0 +1,43 @@
+import { messageOf } from '../../../base/millrace-error.ts'
+import type { CreatePartitionsRequest, CreatePartitionsResponseInput } from '../../protocol/apis/create-partitions.ts'
+import { ErrorCode } from '../../protocol/error-code.ts'
+import type { BrokerServices, Handler } from '../services.ts'
+import { MAX_PARTITIONS } from '../topic-catalog.ts'
+
+type Wanted = CreatePartitionsRequest['topics'][number]
+type Problem = { readonly errorCode: ErrorCode; readonly errorMessage: string }
+
+/** CreatePartitions: a topic may only grow. */
+export const handleCreatePartitions: Handler<CreatePartitionsRequest, CreatePartitionsResponseInput> = (request, { services }) => ({
+  results: request.topics.map((wanted) => ({
+    name: wanted.name,
+    ...(grow(wanted, request.validateOnly, services) ?? { errorCode: ErrorCode.NONE }),
+  })),
+})
+
+function grow(wanted: Wanted, validateOnly: boolean, services: BrokerServices): Problem | undefined {
+  const { name, count, assignments } = wanted
+  const topic = services.logDirectory.topic(name)
+  if (topic === undefined) {
+    return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, errorMessage: 'This server does not host this topic-partition.' }
+  }
+  const has = topic.partitions.length
+  if (count <= has || count > MAX_PARTITIONS) {
+    const errorMessage = `The topic ${name} currently has ${has} partition(s); ${count} is not from ${has + 1} to ${MAX_PARTITIONS}.`
+    return { errorCode: ErrorCode.INVALID_PARTITIONS, errorMessage }
+  }
+  const { nodeId } = services.logDirectory
+  const assigned = assignments?.every(({ brokerIds }) => brokerIds.length === 1 && brokerIds[0] === nodeId)
+  if (assignments !== null && (assignments.length !== count - has || assigned !== true)) {
+    const errorMessage = `Each of the ${count - has} new partitions has one replica, on broker ${nodeId}.`
+    return { errorCode: ErrorCode.INVALID_REPLICA_ASSIGNMENT, errorMessage }
+  }
+  if (validateOnly) return undefined
+  try {
+    services.logDirectory.addPartitions(name, count)
+  } catch (error) {
+    return { errorCode: ErrorCode.KAFKA_STORAGE_ERROR, errorMessage: messageOf(error) }
+  }
+  services.report('info', 'topic grew', { topic: name, partitions: count })
+  return undefined
+}

@@ -1,0 +1,38 @@
+import { messageOf } from '../../../base/millrace-error.ts'
+import type { DeleteRecordsRequest, DeleteRecordsResponseInput } from '../../protocol/apis/delete-records.ts'
+import { ErrorCode } from '../../protocol/error-code.ts'
+import type { BrokerServices, Handler } from '../services.ts'
+
+const TO_HIGH_WATERMARK = -1
+
+type Outcome = { readonly errorCode: ErrorCode; readonly lowWatermark: number }
+
+/** DeleteRecords: moves partitions' start up to an offset; the answer is where they begin now. */
+export const handleDeleteRecords: Handler<DeleteRecordsRequest, DeleteRecordsResponseInput> = (request, { services }) => ({
+  topics: request.topics.map(({ name, partitions }) => ({
+    name,
+    partitions: partitions.map(({ partitionIndex, offset }) => ({
+      partitionIndex,
+      ...deleteBefore({ topic: name, partition: partitionIndex, offset }, services),
+    })),
+  })),
+})
+
+function deleteBefore(
+  wanted: { readonly topic: string; readonly partition: number; readonly offset: number },
+  services: BrokerServices,
+): Outcome {
+  const topic = services.logDirectory.topic(wanted.topic)
+  const log = topic?.partitions[wanted.partition]
+  if (topic === undefined || log === undefined) return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, lowWatermark: -1 }
+  if (topic.internal) return { errorCode: ErrorCode.INVALID_TOPIC_EXCEPTION, lowWatermark: -1 }
+  const offset = wanted.offset === TO_HIGH_WATERMARK ? log.endOffset : wanted.offset
+  if (offset < 0 || offset > log.endOffset) return { errorCode: ErrorCode.OFFSET_OUT_OF_RANGE, lowWatermark: -1 }
+  try {
+    log.deleteRecordsBefore(offset)
+  } catch (error) {
+    services.report('error', 'records could not be deleted', { ...wanted, reason: messageOf(error) })
+    return { errorCode: ErrorCode.KAFKA_STORAGE_ERROR, lowWatermark: -1 }
+  }
+  return { errorCode: ErrorCode.NONE, lowWatermark: log.logStartOffset }
+}

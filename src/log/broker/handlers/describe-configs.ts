@@ -1,0 +1,93 @@
+import type { DescribeConfigsRequest, DescribeConfigsResponseInput } from '../../protocol/apis/describe-configs.ts'
+import { ErrorCode } from '../../protocol/error-code.ts'
+import { BROKER_SETTINGS, type BrokerSettingName, type SettingType } from '../broker-config.ts'
+import { CONFIG_RESOURCE } from '../config-changes.ts'
+import type { BrokerServices, Handler } from '../services.ts'
+import { topicNameProblem } from '../topic-catalog.ts'
+import { describeBrokerSetting, describeTopicSetting, TOPIC_SETTINGS, type DescribedSetting } from '../topic-settings.ts'
+
+type Wanted = DescribeConfigsRequest['resources'][number]
+type Answer = NonNullable<DescribeConfigsResponseInput['results']>[number]
+type Entry = NonNullable<Answer['configs']>[number]
+
+/** Kafka's codes of a setting's type. */
+const TYPE_CODES: Readonly<Record<SettingType | 'double', number>> = { boolean: 1, string: 2, int: 3, long: 5, double: 6, list: 7 }
+
+/** DescribeConfigs: a topic's or the broker's settings, all or those named, with where each value comes from. */
+export const handleDescribeConfigs: Handler<DescribeConfigsRequest, DescribeConfigsResponseInput> = (request, { services }) => ({
+  results: request.resources.map((wanted) => ({
+    resourceType: wanted.resourceType,
+    resourceName: wanted.resourceName,
+    ...describe(wanted, request, services),
+  })),
+})
+
+function describe(
+  wanted: Wanted,
+  request: DescribeConfigsRequest,
+  services: BrokerServices,
+): Pick<Answer, 'errorCode' | 'errorMessage' | 'configs'> {
+  const { resourceType, resourceName, configurationKeys } = wanted
+  const asked = (name: string): boolean => configurationKeys === null || configurationKeys.length === 0 || configurationKeys.includes(name)
+  switch (resourceType) {
+    case CONFIG_RESOURCE.topic: {
+      const nameProblem = topicNameProblem(resourceName)
+      if (nameProblem !== undefined) return { errorCode: ErrorCode.INVALID_TOPIC_EXCEPTION, errorMessage: nameProblem }
+      const topic = services.logDirectory.topic(resourceName)
+      if (topic === undefined) return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, errorMessage: null }
+      const own = topic.overrides
+      const configs = Object.keys(TOPIC_SETTINGS)
+        .filter(asked)
+        .map((name) => {
+          const { type, doc } = TOPIC_SETTINGS[name]!
+          const described = describeTopicSetting(name, { own, broker: services.config })
+          return entryOf({ name, type, doc, described, readOnly: false }, request)
+        })
+      return { errorCode: ErrorCode.NONE, configs }
+    }
+    case CONFIG_RESOURCE.broker: {
+      const { nodeId } = services.logDirectory
+      if (resourceName !== '' && resourceName !== String(nodeId)) {
+        const errorMessage = `Unexpected broker id, expected ${nodeId} or empty string, but received ${resourceName}`
+        return { errorCode: ErrorCode.INVALID_REQUEST, errorMessage }
+      }
+      // The empty name is the cluster-wide dynamic default, of which there is none here.
+      const names = resourceName === '' ? [] : (Object.keys(BROKER_SETTINGS) as BrokerSettingName[])
+      const configs = names.filter(asked).map((name) => {
+        const { type, doc } = BROKER_SETTINGS[name]
+        const described = describeBrokerSetting(name, services.config)
+        return entryOf({ name, type, doc, described, readOnly: true }, request)
+      })
+      return { errorCode: ErrorCode.NONE, configs }
+    }
+    case CONFIG_RESOURCE.brokerLogger:
+    case CONFIG_RESOURCE.clientMetrics:
+    case CONFIG_RESOURCE.group:
+      return { errorCode: ErrorCode.NONE, configs: [] }
+    default:
+      return { errorCode: ErrorCode.INVALID_REQUEST, errorMessage: `Unsupported resource type: ${resourceType}` }
+  }
+}
+
+function entryOf(
+  setting: {
+    readonly name: string
+    readonly type: SettingType | 'double'
+    readonly doc: string
+    readonly described: DescribedSetting
+    readonly readOnly: boolean
+  },
+  request: DescribeConfigsRequest,
+): Entry {
+  const { name, type, doc, described, readOnly } = setting
+  return {
+    name,
+    value: described.value,
+    readOnly,
+    configSource: described.source,
+    isSensitive: false,
+    synonyms: request.includeSynonyms ? described.synonyms : [],
+    configType: TYPE_CODES[type],
+    documentation: request.includeDocumentation ? doc : null,
+  }
+}

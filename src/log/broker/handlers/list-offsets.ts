@@ -1,0 +1,73 @@
+import type { ListOffsetsRequest, ListOffsetsResponseInput } from '../../protocol/apis/list-offsets.ts'
+import { ErrorCode } from '../../protocol/error-code.ts'
+import type { PartitionLog } from '../../storage/partition-log.ts'
+import type { Handler } from '../services.ts'
+import { checkLeaderEpoch } from './fetch.ts'
+
+/** Timestamps that stand for an end of the log. */
+const LATEST = -1
+const EARLIEST = -2
+const MAX_TIMESTAMP = -3
+const EARLIEST_LOCAL = -4
+const LATEST_TIERED = -5
+const EARLIEST_PENDING_UPLOAD = -6
+
+/** The first version of ListOffsets that knows each of the later ones. */
+const SINCE: ReadonlyMap<number, number> = new Map([
+  [MAX_TIMESTAMP, 7],
+  [EARLIEST_LOCAL, 8],
+  [LATEST_TIERED, 9],
+  [EARLIEST_PENDING_UPLOAD, 11],
+])
+
+type Found = { readonly offset: number; readonly timestamp: number }
+
+/** ListOffsets: the ends of partitions, or the first record at or after a time. */
+export const handleListOffsets: Handler<ListOffsetsRequest, ListOffsetsResponseInput> = (request, context) => {
+  const seen = new Map<string, number>()
+  for (const { name, partitions } of request.topics) {
+    for (const { partitionIndex } of partitions) {
+      const key = `${name}:${partitionIndex}`
+      seen.set(key, (seen.get(key) ?? 0) + 1)
+    }
+  }
+  return {
+    topics: request.topics.map(({ name, partitions }) => ({
+      name,
+      partitions: partitions.map(({ partitionIndex, currentLeaderEpoch, timestamp }) => {
+        const refused = (errorCode: ErrorCode): { partitionIndex: number; errorCode: ErrorCode } => ({ partitionIndex, errorCode })
+        if (seen.get(`${name}:${partitionIndex}`) !== 1) return refused(ErrorCode.INVALID_REQUEST)
+        if (context.apiVersion < (SINCE.get(timestamp) ?? 0)) return refused(ErrorCode.UNSUPPORTED_VERSION)
+        const log = context.services.logDirectory.topic(name)?.partitions[partitionIndex]
+        if (log === undefined) return refused(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+        const epochError = checkLeaderEpoch(currentLeaderEpoch, log.leaderEpoch)
+        if (epochError !== ErrorCode.NONE) return refused(epochError)
+        const found = find(log, timestamp, request.isolationLevel === 1)
+        return { partitionIndex, errorCode: ErrorCode.NONE, ...found, leaderEpoch: found.offset < 0 ? -1 : log.leaderEpoch }
+      }),
+    })),
+  }
+}
+
+const NOTHING: Found = { offset: -1, timestamp: -1 }
+
+function find(log: PartitionLog, timestamp: number, readCommitted: boolean): Found {
+  switch (timestamp) {
+    case LATEST:
+      return { offset: readCommitted ? log.lastStableOffset : log.endOffset, timestamp: -1 }
+    case EARLIEST:
+    case EARLIEST_LOCAL:
+      return { offset: log.logStartOffset, timestamp: -1 }
+    case MAX_TIMESTAMP:
+      return log.offsetOfMaxTimestamp() ?? NOTHING
+    // There is no tiered storage: nothing has been or will be uploaded.
+    case LATEST_TIERED:
+    case EARLIEST_PENDING_UPLOAD:
+      return NOTHING
+    default: {
+      const found = log.offsetForTimestamp(timestamp)
+      if (found === undefined) return NOTHING
+      return readCommitted && found.offset >= log.lastStableOffset ? NOTHING : found
+    }
+  }
+}

@@ -1,0 +1,207 @@
+/**
+ * Produce: appends one record batch a partition.
+ *
+ * The whole request is checked and appended in one go: a header is read, one pass computes the CRC, one write goes to
+ * the page cache; no record is looked at unless the topic's configuration asks for it. With acks = -1 the answer waits
+ * for the device, where concurrent requests share one fdatasync; with acks = 1 it leaves at once.
+ */
+import type { ProduceRequest, ProduceResponseInput } from '../../protocol/apis/produce.ts'
+import { ErrorCode } from '../../protocol/error-code.ts'
+import { isTransactional, readBatchHeader } from '../../protocol/record-batch.ts'
+import type { Topic } from '../../storage/log-directory.ts'
+import type { AppendResult, PartitionLog } from '../../storage/partition-log.ts'
+import { checkBatch, type BatchCheck } from '../produce-validation.ts'
+import { CloseConnection, NO_RESPONSE, type ClientConnection, type Handler, type RequestContext } from '../services.ts'
+import type { VerifyPartitions } from '../coordinator-services.ts'
+
+type TopicAnswer = NonNullable<ProduceResponseInput['responses']>[number]
+type PartitionAnswer = NonNullable<TopicAnswer['partitionResponses']>[number]
+type TopicData = ProduceRequest['topicData'][number]
+
+const BY_TOPIC_ID_FROM = 13
+const IMPLICIT_ADD_FROM = 12
+
+export const handleProduce: Handler<ProduceRequest, ProduceResponseInput> = (request, context) => {
+  const { acks } = request
+  if (acks !== -1 && acks !== 0 && acks !== 1) return answerAll(request, ErrorCode.INVALID_REQUIRED_ACKS)
+  const transactional = transactionOf(request)
+  if (transactional === 'without id') return finish(request, answerAll(request, ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED))
+  const earlier = verifying.get(context.connection)
+  if (transactional === undefined) {
+    if (earlier === undefined) return appendAll(request, context, undefined)
+    return earlier.then(() => appendAll(request, context, undefined))
+  }
+  const verification = verify(request, context, transactional)
+  if (earlier === undefined && !(verification instanceof Promise)) return appendAll(request, context, verification)
+  const appended = Promise.all([verification, earlier]).then(([errors]) => {
+    if (verifying.get(context.connection) === turn) verifying.delete(context.connection)
+    return { answer: appendAll(request, context, errors) }
+  })
+  const turn = appended.then(nothing, nothing)
+  verifying.set(context.connection, turn)
+  return appended.then(({ answer }) => answer)
+}
+
+/** Connections whose last transactional produce waits for the coordinator: later ones must not overtake it. */
+const verifying = new WeakMap<ClientConnection, Promise<void>>()
+
+const nothing = (): void => {}
+
+type Appended = { readonly log: PartitionLog; readonly answer: PartitionAnswer & { errorCode: number; baseOffset: number } }
+
+/** Appends what may be appended, in order, and answers when it is as durable as the client asked. */
+function appendAll(
+  request: ProduceRequest,
+  context: RequestContext,
+  verification: ReadonlyMap<string, ErrorCode> | undefined,
+): ReturnType<typeof finish> | Promise<ReturnType<typeof finish>> {
+  const { services } = context
+  const appended: Appended[] = []
+  const responses: TopicAnswer[] = []
+  for (const data of request.topicData) {
+    const topic = findTopic(data, context)
+    const answers: PartitionAnswer[] = []
+    for (const { index, records } of data.partitionData) {
+      const refused = verification?.get(`${topic?.name}:${index}`)
+      if (refused !== undefined && refused !== ErrorCode.NONE) {
+        answers.push(failure(index, refused))
+        continue
+      }
+      const log = topic?.partitions[index]
+      if (topic === undefined || log === undefined) {
+        const error = topic === undefined && context.apiVersion >= BY_TOPIC_ID_FROM ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+        answers.push(failure(index, error))
+        continue
+      }
+      const answer = appendBatch(topic, log, records, context)
+      answers.push(answer)
+      if (answer.errorCode === ErrorCode.NONE) appended.push({ log, answer })
+    }
+    responses.push({ name: data.name, topicId: data.topicId, partitionResponses: answers })
+  }
+  const flush = services.config['log.flush.acks']
+  const waits = flush === 'always' || (flush === 'all' && request.acks === -1)
+  if (!waits || appended.length === 0) return finish(request, { responses })
+  return syncAll(appended).then(() => finish(request, { responses }))
+}
+
+function appendBatch(
+  topic: Topic,
+  log: PartitionLog,
+  records: Buffer | null,
+  context: RequestContext,
+): PartitionAnswer & { errorCode: number; baseOffset: number } {
+  const { services, apiVersion } = context
+  const check: BatchCheck = checkBatch({ records, topic, config: services.config, nowMs: services.clock.nowMs(), apiVersion })
+  if (check.kind === 'refused') return failure(log.partition, check.error, check.message, check.batchIndex)
+  const { batch, header } = check
+  const result: AppendResult = log.append(batch, header, { origin: 'client' })
+  if (result.kind === 'rejected') return failure(log.partition, result.error, result.message)
+  if (result.kind === 'appended') {
+    const counter = services.metrics.topic(topic.name)
+    counter.messagesIn += header.recordCount
+    counter.bytesIn += header.sizeBytes
+  }
+  return {
+    index: log.partition,
+    errorCode: ErrorCode.NONE,
+    baseOffset: result.baseOffset,
+    logAppendTimeMs: check.logAppendTimeMs,
+    logStartOffset: log.logStartOffset,
+  }
+}
+
+/** A partition whose device fails turns its answer into an error: the batch may be gone after a power cut. */
+async function syncAll(appended: readonly Appended[]): Promise<void> {
+  await Promise.all(
+    appended.map(({ log, answer }) =>
+      log.sync().catch(() => {
+        answer.errorCode = ErrorCode.KAFKA_STORAGE_ERROR
+        answer.baseOffset = -1
+      }),
+    ),
+  )
+}
+
+function findTopic(data: TopicData, { services, apiVersion }: RequestContext): Topic | undefined {
+  return apiVersion >= BY_TOPIC_ID_FROM ? services.logDirectory.topicById(data.topicId) : services.logDirectory.topic(data.name)
+}
+
+/** With acks = 0 the client reads no answer: an error ends the connection, so that it asks for metadata again. */
+function finish(request: ProduceRequest, response: ProduceResponseInput): ProduceResponseInput | typeof NO_RESPONSE | CloseConnection {
+  if (request.acks !== 0) return response
+  for (const topic of response.responses ?? []) {
+    for (const { index, errorCode } of topic.partitionResponses ?? []) {
+      if (errorCode !== ErrorCode.NONE) return new CloseConnection(`error ${errorCode} on partition ${index} in a produce without acknowledgement`)
+    }
+  }
+  return NO_RESPONSE
+}
+
+/** The producer of the transactional batches of a request; the client library sends one producer's in one request. */
+function transactionOf(request: ProduceRequest): { producerId: number; producerEpoch: number } | 'without id' | undefined {
+  for (const { partitionData } of request.topicData) {
+    for (const { records } of partitionData) {
+      if (records === null || records.length < BATCH_HEADER_BYTES) continue
+      const header = readBatchHeader(records, 0)
+      if (!isTransactional(header.attributes)) continue
+      return request.transactionalId === null ? 'without id' : header
+    }
+  }
+  return undefined
+}
+
+const BATCH_HEADER_BYTES = 61
+
+/** Asks the transaction coordinator about every partition; answers by `topic:partition`. */
+function verify(
+  request: ProduceRequest,
+  context: RequestContext,
+  producer: { readonly producerId: number; readonly producerEpoch: number },
+): ReadonlyMap<string, ErrorCode> | Promise<ReadonlyMap<string, ErrorCode>> {
+  const partitions: { topic: string; partition: number }[] = []
+  for (const data of request.topicData) {
+    const topic = findTopic(data, context)
+    if (topic === undefined) continue
+    for (const { index } of data.partitionData) {
+      if (topic.partitions[index] !== undefined) partitions.push({ topic: topic.name, partition: index })
+    }
+  }
+  const question: VerifyPartitions = {
+    transactionalId: request.transactionalId!,
+    producerId: producer.producerId,
+    producerEpoch: producer.producerEpoch,
+    partitions,
+    addImplicitly: context.apiVersion >= IMPLICIT_ADD_FROM,
+  }
+  const byPartition = (errors: readonly ErrorCode[]): ReadonlyMap<string, ErrorCode> =>
+    new Map(partitions.map(({ topic, partition }, index) => [`${topic}:${partition}`, errors[index]!]))
+  const errors = context.services.transactions.verifyPartitions(question)
+  return errors instanceof Promise ? errors.then(byPartition) : byPartition(errors)
+}
+
+function answerAll(request: ProduceRequest, error: ErrorCode): ProduceResponseInput {
+  return {
+    responses: request.topicData.map(({ name, topicId, partitionData }) => ({
+      name,
+      topicId,
+      partitionResponses: partitionData.map(({ index }) => failure(index, error)),
+    })),
+  }
+}
+
+function failure(
+  index: number,
+  errorCode: ErrorCode,
+  message?: string,
+  batchIndex?: number,
+): PartitionAnswer & { errorCode: number; baseOffset: number } {
+  return {
+    index,
+    errorCode,
+    baseOffset: -1,
+    logStartOffset: -1,
+    ...(message !== undefined && { errorMessage: message }),
+    ...(batchIndex !== undefined && { recordErrors: [{ batchIndex, batchIndexErrorMessage: message ?? null }] }),
+  }
+}

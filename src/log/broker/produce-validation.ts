@@ -1,0 +1,177 @@
+/**
+ * What a batch must be like before it may be appended: Kafka's rules, mostly on the header alone. Records are opened
+ * only where a topic's configuration asks for it: keys of compacted topics, a lower bound on timestamps, another codec.
+ */
+import { WireError } from '../../base/byte-reader.ts'
+import { ErrorCode } from '../protocol/error-code.ts'
+import {
+  compressionOf,
+  forEachRecord,
+  isControl,
+  isTransactional,
+  readBatchHeader,
+  RecordBatchBuilder,
+  setLogAppendTime,
+  verifyBatchCrc,
+  type BatchHeader,
+} from '../protocol/record-batch.ts'
+import type { Topic } from '../storage/log-directory.ts'
+
+export type BatchCheck =
+  | {
+      readonly kind: 'accepted'
+      readonly batch: Buffer
+      readonly header: BatchHeader
+      /** -1 unless the topic stamps records itself. */
+      readonly logAppendTimeMs: number
+    }
+  | BatchRefusal
+
+interface BatchRefusal {
+  readonly kind: 'refused'
+  readonly error: ErrorCode
+  readonly message: string
+  readonly batchIndex?: number
+}
+
+/** The part of a topic's configuration that decides about batches. */
+export interface BatchRules {
+  readonly maxBytes: number
+  readonly compression: string
+  readonly compacted: boolean
+  readonly stampsRecords: boolean
+  readonly beforeMaxMs: number
+  readonly afterMaxMs: number
+}
+
+const HEADER_BYTES = 61
+const CODEC_MASK = 7
+const ZSTD = 4
+const ZSTD_FROM = 7
+const MAGIC_AT = 16
+
+export function checkBatch(options: {
+  readonly records: Buffer | null
+  readonly topic: Topic
+  readonly rules: BatchRules
+  readonly nowMs: number
+  readonly apiVersion: number
+}): BatchCheck {
+  const { records, topic, rules, nowMs, apiVersion } = options
+  if (topic.internal) return refused(ErrorCode.INVALID_TOPIC_EXCEPTION, `Clients may not write to the internal topic ${topic.name}.`)
+  if (records === null || records.length === 0) return refused(ErrorCode.INVALID_RECORD, 'A produce request holds exactly one record batch a partition; there is none.')
+  if (records.length <= MAGIC_AT) return refused(ErrorCode.CORRUPT_MESSAGE, `A record batch is cut off after ${records.length} bytes.`)
+  const magic = records[MAGIC_AT]
+  if (magic !== 2) {
+    const error = magic === 0 || magic === 1 ? ErrorCode.INVALID_RECORD : ErrorCode.CORRUPT_MESSAGE
+    return refused(error, `Record batches of format 2 are needed; this one has format ${magic}.`)
+  }
+  if (records.length < HEADER_BYTES) return refused(ErrorCode.CORRUPT_MESSAGE, `A record batch is cut off after ${records.length} bytes.`)
+  const header = readBatchHeader(records, 0)
+  const { sizeBytes } = header
+  if (sizeBytes < HEADER_BYTES || sizeBytes > records.length) {
+    return refused(ErrorCode.CORRUPT_MESSAGE, `A record batch says that it has ${sizeBytes} bytes where ${records.length} came.`)
+  }
+  if (sizeBytes !== records.length) return refused(ErrorCode.INVALID_RECORD, 'A produce request holds exactly one record batch a partition; there are more.')
+  if (sizeBytes > rules.maxBytes) {
+    return refused(ErrorCode.MESSAGE_TOO_LARGE, `The record batch has ${sizeBytes} bytes; max.message.bytes of topic ${topic.name} is ${rules.maxBytes}.`)
+  }
+  if (!verifyBatchCrc(records, 0, sizeBytes)) return refused(ErrorCode.CORRUPT_MESSAGE, 'The checksum of the record batch is wrong.')
+  const problem = headerProblem(header)
+  if (problem !== undefined) return refused(ErrorCode.INVALID_RECORD, problem)
+  const codec = header.attributes & CODEC_MASK
+  if (codec > ZSTD) return refused(ErrorCode.CORRUPT_MESSAGE, `Unknown compression codec ${codec}.`)
+  if (codec === ZSTD && apiVersion < ZSTD_FROM) {
+    return refused(ErrorCode.UNSUPPORTED_COMPRESSION_TYPE, `zstd needs Produce version ${ZSTD_FROM} or later.`)
+  }
+  return applyRules(records, header, { rules, nowMs })
+}
+
+function headerProblem(header: BatchHeader): string | undefined {
+  if (isControl(header.attributes)) return 'Clients may not write control batches.'
+  if (header.recordCount < 1 || header.lastOffsetDelta !== header.recordCount - 1) {
+    return `The batch says ${header.recordCount} records and a last offset delta of ${header.lastOffsetDelta}.`
+  }
+  if (header.producerId >= 0 && (header.producerEpoch < 0 || header.baseSequence < 0)) {
+    return `The batch of producer ${header.producerId} has epoch ${header.producerEpoch} and sequence ${header.baseSequence}.`
+  }
+  if (header.producerId < 0 && isTransactional(header.attributes)) return 'A transactional batch has no producer id.'
+  return undefined
+}
+
+function applyRules(
+  records: Buffer,
+  header: BatchHeader,
+  { rules, nowMs }: { readonly rules: BatchRules; readonly nowMs: number },
+): BatchCheck {
+  if (!rules.stampsRecords && header.maxTimestamp > nowMs + rules.afterMaxMs) {
+    return refused(
+      ErrorCode.INVALID_TIMESTAMP,
+      `Timestamp ${header.maxTimestamp} is more than ${rules.afterMaxMs} ms ahead of the broker's ${nowMs}.`,
+      0,
+    )
+  }
+  const recompress = rules.compression !== 'producer' && storedCodec(rules.compression) !== compressionOf(header.attributes)
+  const bounded = !rules.stampsRecords && rules.beforeMaxMs < nowMs
+  let batch = records
+  if (recompress || bounded || rules.compacted) {
+    const opened = openRecords(records, header, { rules, nowMs, recompress })
+    if (opened.kind === 'refused') return opened
+    batch = opened.batch
+  }
+  if (rules.stampsRecords) setLogAppendTime(batch, 0, nowMs)
+  const unchanged = batch === records && !rules.stampsRecords
+  return {
+    kind: 'accepted',
+    batch,
+    header: unchanged ? header : readBatchHeader(batch, 0),
+    logAppendTimeMs: rules.stampsRecords ? nowMs : -1,
+  }
+}
+
+/** Looks at every record, and writes them again where the topic wants another codec. */
+function openRecords(
+  records: Buffer,
+  header: BatchHeader,
+  options: { readonly rules: BatchRules; readonly nowMs: number; readonly recompress: boolean },
+): { readonly kind: 'opened'; readonly batch: Buffer } | BatchRefusal {
+  const { rules, nowMs, recompress } = options
+  const builder = recompress ? new RecordBatchBuilder() : undefined
+  let index = 0
+  let refusal: BatchRefusal | undefined
+  try {
+    forEachRecord(records, (_offset, timestampMs, key, value, headers) => {
+      if (refusal === undefined && rules.compacted && key === null) {
+        refusal = refused(ErrorCode.INVALID_RECORD, 'Compacted topic cannot accept message without key', index)
+      }
+      if (refusal === undefined && !rules.stampsRecords && timestampMs < nowMs - rules.beforeMaxMs) {
+        refusal = refused(ErrorCode.INVALID_TIMESTAMP, `Timestamp ${timestampMs} is more than ${rules.beforeMaxMs} ms behind the broker's ${nowMs}.`, index)
+      }
+      builder?.append({ key, value, headers, timestampMs })
+      index += 1
+    })
+  } catch (error) {
+    if (error instanceof WireError) return refused(ErrorCode.CORRUPT_MESSAGE, `The records cannot be read: ${error.message}`)
+    throw error
+  }
+  if (refusal !== undefined) return refusal
+  if (builder === undefined) return { kind: 'opened', batch: records }
+  const batch = builder.build({
+    producerId: header.producerId,
+    producerEpoch: header.producerEpoch,
+    baseSequence: header.baseSequence,
+    transactional: isTransactional(header.attributes),
+    compression: storedCodec(rules.compression),
+  })
+  return { kind: 'opened', batch }
+}
+
+type Codec = ReturnType<typeof compressionOf>
+
+function storedCodec(configured: string): Codec {
+  return configured === 'uncompressed' ? 'none' : (configured as Codec)
+}
+
+function refused(error: ErrorCode, message: string, batchIndex?: number): BatchRefusal {
+  return { kind: 'refused', error, message, ...(batchIndex !== undefined && { batchIndex }) }
+}

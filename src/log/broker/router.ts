@@ -1,0 +1,97 @@
+import { ByteReader, WireError } from '../../base/byte-reader.ts'
+import { ByteWriter } from '../../base/byte-writer.ts'
+import { decodeRequestHeader, encodeResponseHeader, skipRequestHeaderTags } from '../protocol/request-header.ts'
+import type { ApiCounter } from './broker-metrics.ts'
+import { apiVersionsOfUnknownVersion } from './handlers/api-versions.ts'
+import type { Route } from './routes.ts'
+import { CloseConnection, NO_RESPONSE, type BrokerServices, type ClientConnection, type HandlerResult } from './services.ts'
+
+/** What becomes of a request: the bytes of its answer, no answer, or the end of the connection. */
+export type Outcome = readonly Buffer[] | typeof NO_RESPONSE | CloseConnection
+
+const API_VERSIONS_KEY = 18
+
+/**
+ * Turns a request's bytes into a handler's call and its answer into bytes. An API or version that is not served, or
+ * bytes that are not a request, end the connection: that is Kafka's behaviour, and only ApiVersions is answered in
+ * every version.
+ */
+export class Router {
+  readonly #services: BrokerServices
+  readonly #routes: (CountedRoute | undefined)[] = []
+
+  constructor(options: { readonly routes: readonly Route[]; readonly services: BrokerServices }) {
+    this.#services = options.services
+    for (const route of options.routes) {
+      this.#routes[route.api.key] = { route, counter: options.services.metrics.api(route.api.name) }
+    }
+  }
+
+  dispatch(frame: Buffer, connection: ClientConnection): Outcome | Promise<Outcome> {
+    if (frame.length < 8) return new CloseConnection(`a request of ${frame.length} bytes, shorter than its header`)
+    const key = frame.readInt16BE(0)
+    const version = frame.readInt16BE(2)
+    const counted = this.#routes[key]
+    if (counted === undefined) return new CloseConnection(`unknown API key ${key}, version ${version}`)
+    const { route, counter } = counted
+    const [oldest, newest] = route.api.versions
+    if (version < oldest || version > newest) {
+      if (key === API_VERSIONS_KEY) return this.#answerUnknownApiVersions(route, frame)
+      return new CloseConnection(`${route.api.name} version ${version}, where ${oldest} to ${newest} are served`)
+    }
+
+    const startedMs = this.#services.clock.monotonicMs()
+    let clientId: string | null = null
+    let correlationId: number
+    let result: HandlerResult<unknown> | Promise<HandlerResult<unknown>>
+    try {
+      const reader = new ByteReader(frame)
+      const header = decodeRequestHeader(reader)
+      clientId = header.clientId
+      correlationId = header.correlationId
+      skipRequestHeaderTags(reader, route.api, version)
+      const request = route.api.decodeRequest(reader, version)
+      result = route.handle(request, { apiVersion: version, clientId, connection, services: this.#services })
+    } catch (error) {
+      return this.#failed(error, route, version, clientId)
+    }
+    if (!(result instanceof Promise)) {
+      const outcome = this.#encode(route, version, correlationId, result)
+      counter.count(this.#services.clock.monotonicMs() - startedMs)
+      return outcome
+    }
+    return result.then(
+      (settled) => {
+        const outcome = this.#encode(route, version, correlationId, settled)
+        counter.count(this.#services.clock.monotonicMs() - startedMs)
+        return outcome
+      },
+      (error: unknown) => this.#failed(error, route, version, clientId),
+    )
+  }
+
+  #encode(route: Route, version: number, correlationId: number, result: HandlerResult<unknown>): Outcome {
+    if (result === NO_RESPONSE || result instanceof CloseConnection) return result
+    const writer = ByteWriter.forFrame()
+    encodeResponseHeader(writer, route.api, { apiVersion: version, correlationId })
+    route.api.encodeResponse(writer, version, result as never)
+    return writer.frame()
+  }
+
+  #answerUnknownApiVersions(route: Route, frame: Buffer): Outcome {
+    return this.#encode(route, 0, frame.readInt32BE(4), apiVersionsOfUnknownVersion(route.api.versions))
+  }
+
+  #failed(error: unknown, route: Route, version: number, clientId: string | null): CloseConnection {
+    if (error instanceof WireError) {
+      return new CloseConnection(`a malformed ${route.api.name} version ${version} of client ${clientId}: ${error.message}`)
+    }
+    this.#services.report('error', 'a request failed inside the broker', { api: route.api.name, version, clientId, error })
+    return new CloseConnection(`an internal error in ${route.api.name}`)
+  }
+}
+
+interface CountedRoute {
+  readonly route: Route
+  readonly counter: ApiCounter
+}
