@@ -1,7 +1,7 @@
 import { messageOf } from '../../base/millrace-error.ts'
 import { ErrorCode } from '../protocol/error-code.ts'
 import type { BrokerServices } from './services.ts'
-import { checkTopicConfig } from './topic-settings.ts'
+import { problemWithConfig } from './topic-settings.ts'
 
 /** Kafka's codes of what has a configuration. */
 export const CONFIG_RESOURCE = { topic: 2, broker: 4, brokerLogger: 8, clientMetrics: 16, group: 32 } as const
@@ -30,9 +30,9 @@ export function changeConfig(options: {
   if (topic === undefined) {
     return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, errorMessage: `The topic '${resourceName}' does not exist.` }
   }
-  const changed = options.change(topic.overrides)
+  const changed = options.change(topic.config.overrides)
   if (isOutcome(changed)) return changed
-  const problem = checkTopicConfig(changed)
+  const problem = problemWithConfig(changed, services.config)
   if (problem !== undefined) return { errorCode: ErrorCode.INVALID_CONFIG, errorMessage: problem }
   if (options.validateOnly) return { errorCode: ErrorCode.NONE, errorMessage: null }
   try {

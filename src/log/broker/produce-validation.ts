@@ -15,6 +15,7 @@ import {
   verifyBatchCrc,
   type BatchHeader,
 } from '../protocol/record-batch.ts'
+import type { TopicConfig } from '../storage/topic-config.ts'
 import type { Topic } from '../storage/log-directory.ts'
 
 export type BatchCheck =
@@ -34,16 +35,6 @@ interface BatchRefusal {
   readonly batchIndex?: number
 }
 
-/** The part of a topic's configuration that decides about batches. */
-export interface BatchRules {
-  readonly maxBytes: number
-  readonly compression: string
-  readonly compacted: boolean
-  readonly stampsRecords: boolean
-  readonly beforeMaxMs: number
-  readonly afterMaxMs: number
-}
-
 const HEADER_BYTES = 61
 const CODEC_MASK = 7
 const ZSTD = 4
@@ -53,11 +44,11 @@ const MAGIC_AT = 16
 export function checkBatch(options: {
   readonly records: Buffer | null
   readonly topic: Topic
-  readonly rules: BatchRules
   readonly nowMs: number
   readonly apiVersion: number
 }): BatchCheck {
-  const { records, topic, rules, nowMs, apiVersion } = options
+  const { records, topic, nowMs, apiVersion } = options
+  const rules = topic.config
   if (topic.internal) return refused(ErrorCode.INVALID_TOPIC_EXCEPTION, `Clients may not write to the internal topic ${topic.name}.`)
   if (records === null || records.length === 0) return refused(ErrorCode.INVALID_RECORD, 'A produce request holds exactly one record batch a partition; there is none.')
   if (records.length <= MAGIC_AT) return refused(ErrorCode.CORRUPT_MESSAGE, `A record batch is cut off after ${records.length} bytes.`)
@@ -73,8 +64,8 @@ export function checkBatch(options: {
     return refused(ErrorCode.CORRUPT_MESSAGE, `A record batch says that it has ${sizeBytes} bytes where ${records.length} came.`)
   }
   if (sizeBytes !== records.length) return refused(ErrorCode.INVALID_RECORD, 'A produce request holds exactly one record batch a partition; there are more.')
-  if (sizeBytes > rules.maxBytes) {
-    return refused(ErrorCode.MESSAGE_TOO_LARGE, `The record batch has ${sizeBytes} bytes; max.message.bytes of topic ${topic.name} is ${rules.maxBytes}.`)
+  if (sizeBytes > rules.maxMessageBytes) {
+    return refused(ErrorCode.MESSAGE_TOO_LARGE, `The record batch has ${sizeBytes} bytes; max.message.bytes of topic ${topic.name} is ${rules.maxMessageBytes}.`)
   }
   if (!verifyBatchCrc(records, 0, sizeBytes)) return refused(ErrorCode.CORRUPT_MESSAGE, 'The checksum of the record batch is wrong.')
   const problem = headerProblem(header)
@@ -102,30 +93,31 @@ function headerProblem(header: BatchHeader): string | undefined {
 function applyRules(
   records: Buffer,
   header: BatchHeader,
-  { rules, nowMs }: { readonly rules: BatchRules; readonly nowMs: number },
+  { rules, nowMs }: { readonly rules: TopicConfig; readonly nowMs: number },
 ): BatchCheck {
-  if (!rules.stampsRecords && header.maxTimestamp > nowMs + rules.afterMaxMs) {
+  const stampsRecords = rules.timestampType === 'LogAppendTime'
+  if (!stampsRecords && header.maxTimestamp > nowMs + rules.timestampAfterMaxMs) {
     return refused(
       ErrorCode.INVALID_TIMESTAMP,
-      `Timestamp ${header.maxTimestamp} is more than ${rules.afterMaxMs} ms ahead of the broker's ${nowMs}.`,
+      `Timestamp ${header.maxTimestamp} is more than ${rules.timestampAfterMaxMs} ms ahead of the broker's ${nowMs}.`,
       0,
     )
   }
-  const recompress = rules.compression !== 'producer' && storedCodec(rules.compression) !== compressionOf(header.attributes)
-  const bounded = !rules.stampsRecords && rules.beforeMaxMs < nowMs
+  const recompress = rules.compressionType !== 'producer' && storedCodec(rules.compressionType) !== compressionOf(header.attributes)
+  const bounded = !stampsRecords && rules.timestampBeforeMaxMs < nowMs
   let batch = records
-  if (recompress || bounded || rules.compacted) {
-    const opened = openRecords(records, header, { rules, nowMs, recompress })
+  if (recompress || bounded || rules.cleanupCompacts) {
+    const opened = openRecords(records, header, { rules, nowMs, recompress, bounded })
     if (opened.kind === 'refused') return opened
     batch = opened.batch
   }
-  if (rules.stampsRecords) setLogAppendTime(batch, 0, nowMs)
-  const unchanged = batch === records && !rules.stampsRecords
+  if (stampsRecords) setLogAppendTime(batch, 0, nowMs)
+  const unchanged = batch === records && !stampsRecords
   return {
     kind: 'accepted',
     batch,
     header: unchanged ? header : readBatchHeader(batch, 0),
-    logAppendTimeMs: rules.stampsRecords ? nowMs : -1,
+    logAppendTimeMs: stampsRecords ? nowMs : -1,
   }
 }
 
@@ -133,19 +125,19 @@ function applyRules(
 function openRecords(
   records: Buffer,
   header: BatchHeader,
-  options: { readonly rules: BatchRules; readonly nowMs: number; readonly recompress: boolean },
+  options: { readonly rules: TopicConfig; readonly nowMs: number; readonly recompress: boolean; readonly bounded: boolean },
 ): { readonly kind: 'opened'; readonly batch: Buffer } | BatchRefusal {
-  const { rules, nowMs, recompress } = options
+  const { rules, nowMs, recompress, bounded } = options
   const builder = recompress ? new RecordBatchBuilder() : undefined
   let index = 0
   let refusal: BatchRefusal | undefined
   try {
     forEachRecord(records, (_offset, timestampMs, key, value, headers) => {
-      if (refusal === undefined && rules.compacted && key === null) {
+      if (refusal === undefined && rules.cleanupCompacts && key === null) {
         refusal = refused(ErrorCode.INVALID_RECORD, 'Compacted topic cannot accept message without key', index)
       }
-      if (refusal === undefined && !rules.stampsRecords && timestampMs < nowMs - rules.beforeMaxMs) {
-        refusal = refused(ErrorCode.INVALID_TIMESTAMP, `Timestamp ${timestampMs} is more than ${rules.beforeMaxMs} ms behind the broker's ${nowMs}.`, index)
+      if (refusal === undefined && bounded && timestampMs < nowMs - rules.timestampBeforeMaxMs) {
+        refusal = refused(ErrorCode.INVALID_TIMESTAMP, `Timestamp ${timestampMs} is more than ${rules.timestampBeforeMaxMs} ms behind the broker's ${nowMs}.`, index)
       }
       builder?.append({ key, value, headers, timestampMs })
       index += 1
@@ -161,7 +153,7 @@ function openRecords(
     producerEpoch: header.producerEpoch,
     baseSequence: header.baseSequence,
     transactional: isTransactional(header.attributes),
-    compression: storedCodec(rules.compression),
+    compression: storedCodec(rules.compressionType),
   })
   return { kind: 'opened', batch }
 }

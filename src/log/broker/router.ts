@@ -51,7 +51,7 @@ export class Router {
       correlationId = header.correlationId
       skipRequestHeaderTags(reader, route.api, version)
       const request = route.api.decodeRequest(reader, version)
-      result = route.handle(request, { apiVersion: version, clientId, connection, services: this.#services })
+      result = route.handle(request as never, { apiVersion: version, clientId, connection, services: this.#services })
     } catch (error) {
       return this.#failed(error, route, version, clientId)
     }

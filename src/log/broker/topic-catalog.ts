@@ -5,7 +5,7 @@ import type { LogDirectory, Topic } from '../storage/log-directory.ts'
 import type { BrokerConfig } from './broker-config.ts'
 import type { BrokerCounters } from './broker-metrics.ts'
 import type { PartitionWaiters } from './partition-waiters.ts'
-import { checkTopicConfig } from './topic-settings.ts'
+import { problemWithConfig } from './topic-settings.ts'
 
 /** More partitions than this in one topic are refused: each costs files and memory. */
 export const MAX_PARTITIONS = 10_000
@@ -70,7 +70,7 @@ export class TopicCatalog {
       if (value === null) return refused(ErrorCode.INVALID_CONFIG, `Null value not supported for topic config: ${name}`)
       config[name] = value
     }
-    const configProblem = checkTopicConfig(config)
+    const configProblem = problemWithConfig(config, this.#config)
     if (configProblem !== undefined) return refused(ErrorCode.INVALID_CONFIG, configProblem)
     return { kind: 'valid', partitions: wish.partitions === -1 ? this.#config['num.partitions'] : wish.partitions, config }
   }

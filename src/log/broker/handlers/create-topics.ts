@@ -1,8 +1,9 @@
 import type { CreateTopicsRequest, CreateTopicsResponseInput } from '../../protocol/apis/create-topics.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
+import { topicConfigKeys } from '../../storage/topic-config.ts'
 import type { BrokerServices, Handler } from '../services.ts'
 import type { TopicRefusal } from '../topic-catalog.ts'
-import { describeTopicSetting, TOPIC_SETTINGS } from '../topic-settings.ts'
+import { describeTopicSetting } from '../topic-settings.ts'
 
 type TopicWanted = CreateTopicsRequest['topics'][number]
 type TopicAnswer = NonNullable<CreateTopicsResponseInput['topics']>[number]
@@ -46,7 +47,7 @@ function createOne(wanted: TopicWanted, validateOnly: boolean, services: BrokerS
     errorCode: ErrorCode.NONE,
     numPartitions: check.partitions,
     replicationFactor: 1,
-    configs: Object.keys(TOPIC_SETTINGS).map((key) => {
+    configs: topicConfigKeys.map(({ name: key }) => {
       const { value, source } = describeTopicSetting(key, { own: check.config, broker: services.config })
       return { name: key, value, readOnly: false, configSource: source, isSensitive: false }
     }),

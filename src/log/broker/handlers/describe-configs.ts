@@ -1,17 +1,18 @@
 import type { DescribeConfigsRequest, DescribeConfigsResponseInput } from '../../protocol/apis/describe-configs.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
-import { BROKER_SETTINGS, type BrokerSettingName, type SettingType } from '../broker-config.ts'
+import { topicConfigKeys, type TopicConfigKey } from '../../storage/topic-config.ts'
+import { BROKER_SETTINGS, type BrokerSettingName } from '../broker-config.ts'
 import { CONFIG_RESOURCE } from '../config-changes.ts'
 import type { BrokerServices, Handler } from '../services.ts'
 import { topicNameProblem } from '../topic-catalog.ts'
-import { describeBrokerSetting, describeTopicSetting, TOPIC_SETTINGS, type DescribedSetting } from '../topic-settings.ts'
+import { describeBrokerSetting, describeTopicSetting, type DescribedSetting } from '../topic-settings.ts'
 
 type Wanted = DescribeConfigsRequest['resources'][number]
 type Answer = NonNullable<DescribeConfigsResponseInput['results']>[number]
 type Entry = NonNullable<Answer['configs']>[number]
 
 /** Kafka's codes of a setting's type. */
-const TYPE_CODES: Readonly<Record<SettingType | 'double', number>> = { boolean: 1, string: 2, int: 3, long: 5, double: 6, list: 7 }
+const TYPE_CODES: Readonly<Record<TopicConfigKey['type'], number>> = { boolean: 1, string: 2, int: 3, long: 5, double: 6, list: 7 }
 
 /** DescribeConfigs: a topic's or the broker's settings, all or those named, with where each value comes from. */
 export const handleDescribeConfigs: Handler<DescribeConfigsRequest, DescribeConfigsResponseInput> = (request, { services }) => ({
@@ -26,20 +27,19 @@ function describe(
   wanted: Wanted,
   request: DescribeConfigsRequest,
   services: BrokerServices,
-): Pick<Answer, 'errorCode' | 'errorMessage' | 'configs'> {
+): Pick<Answer, 'errorCode' | 'configs'> & { readonly errorMessage?: string } {
   const { resourceType, resourceName, configurationKeys } = wanted
   const asked = (name: string): boolean => configurationKeys === null || configurationKeys.length === 0 || configurationKeys.includes(name)
   switch (resourceType) {
     case CONFIG_RESOURCE.topic: {
       const nameProblem = topicNameProblem(resourceName)
-      if (nameProblem !== undefined) return { errorCode: ErrorCode.INVALID_TOPIC_EXCEPTION, errorMessage: nameProblem }
+      if (nameProblem !== undefined) return refused(ErrorCode.INVALID_TOPIC_EXCEPTION, nameProblem)
       const topic = services.logDirectory.topic(resourceName)
-      if (topic === undefined) return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, errorMessage: null }
-      const own = topic.overrides
-      const configs = Object.keys(TOPIC_SETTINGS)
-        .filter(asked)
-        .map((name) => {
-          const { type, doc } = TOPIC_SETTINGS[name]!
+      if (topic === undefined) return refused(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, 'This server does not host this topic-partition.')
+      const own = topic.config.overrides
+      const configs = topicConfigKeys
+        .filter(({ name }) => asked(name))
+        .map(({ name, type, doc }) => {
           const described = describeTopicSetting(name, { own, broker: services.config })
           return entryOf({ name, type, doc, described, readOnly: false }, request)
         })
@@ -49,7 +49,7 @@ function describe(
       const { nodeId } = services.logDirectory
       if (resourceName !== '' && resourceName !== String(nodeId)) {
         const errorMessage = `Unexpected broker id, expected ${nodeId} or empty string, but received ${resourceName}`
-        return { errorCode: ErrorCode.INVALID_REQUEST, errorMessage }
+        return refused(ErrorCode.INVALID_REQUEST, errorMessage)
       }
       // The empty name is the cluster-wide dynamic default, of which there is none here.
       const names = resourceName === '' ? [] : (Object.keys(BROKER_SETTINGS) as BrokerSettingName[])
@@ -65,14 +65,18 @@ function describe(
     case CONFIG_RESOURCE.group:
       return { errorCode: ErrorCode.NONE, configs: [] }
     default:
-      return { errorCode: ErrorCode.INVALID_REQUEST, errorMessage: `Unsupported resource type: ${resourceType}` }
+      return refused(ErrorCode.INVALID_REQUEST, `Unsupported resource type: ${resourceType}`)
   }
+}
+
+function refused(errorCode: ErrorCode, errorMessage: string): { errorCode: ErrorCode; errorMessage: string; configs: [] } {
+  return { errorCode, errorMessage, configs: [] }
 }
 
 function entryOf(
   setting: {
     readonly name: string
-    readonly type: SettingType | 'double'
+    readonly type: TopicConfigKey['type']
     readonly doc: string
     readonly described: DescribedSetting
     readonly readOnly: boolean

@@ -1,8 +1,9 @@
 import type { IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponseInput } from '../../protocol/apis/incremental-alter-configs.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
+import { topicConfigKey } from '../../storage/topic-config.ts'
 import { changeConfig, type ConfigOutcome } from '../config-changes.ts'
 import type { Handler } from '../services.ts'
-import { describeTopicSetting, TOPIC_SETTINGS } from '../topic-settings.ts'
+import { describeTopicSetting } from '../topic-settings.ts'
 import type { BrokerConfig } from '../broker-config.ts'
 
 type Change = IncrementalAlterConfigsRequest['resources'][number]['configs'][number]
@@ -51,7 +52,7 @@ function applyAll(
     if (configOperation !== OPERATION.append && configOperation !== OPERATION.subtract) {
       return invalid(`Unknown operation ${configOperation} on ${name}`)
     }
-    const setting = TOPIC_SETTINGS[name]
+    const setting = topicConfigKey(name)
     if (setting?.type !== 'list') {
       return { errorCode: ErrorCode.INVALID_CONFIG, errorMessage: `Can't append to or subtract from ${name}: it is not a list` }
     }

@@ -11,11 +11,12 @@ import { isTransactional, readBatchHeader } from '../../protocol/record-batch.ts
 import type { Topic } from '../../storage/log-directory.ts'
 import type { AppendResult, PartitionLog } from '../../storage/partition-log.ts'
 import { checkBatch, type BatchCheck } from '../produce-validation.ts'
-import { CloseConnection, NO_RESPONSE, type ClientConnection, type Handler, type RequestContext } from '../services.ts'
+import { CloseConnection, NO_RESPONSE, type ClientConnection, type Handler, type HandlerResult, type RequestContext } from '../services.ts'
 import type { VerifyPartitions } from '../coordinator-services.ts'
 
 type TopicAnswer = NonNullable<ProduceResponseInput['responses']>[number]
 type PartitionAnswer = NonNullable<TopicAnswer['partitionResponses']>[number]
+type Result = HandlerResult<ProduceResponseInput>
 type TopicData = ProduceRequest['topicData'][number]
 
 const BY_TOPIC_ID_FROM = 13
@@ -54,7 +55,7 @@ function appendAll(
   request: ProduceRequest,
   context: RequestContext,
   verification: ReadonlyMap<string, ErrorCode> | undefined,
-): ReturnType<typeof finish> | Promise<ReturnType<typeof finish>> {
+): Result | Promise<Result> {
   const { services } = context
   const appended: Appended[] = []
   const responses: TopicAnswer[] = []
@@ -92,7 +93,7 @@ function appendBatch(
   context: RequestContext,
 ): PartitionAnswer & { errorCode: number; baseOffset: number } {
   const { services, apiVersion } = context
-  const check: BatchCheck = checkBatch({ records, topic, config: services.config, nowMs: services.clock.nowMs(), apiVersion })
+  const check: BatchCheck = checkBatch({ records, topic, nowMs: services.clock.nowMs(), apiVersion })
   if (check.kind === 'refused') return failure(log.partition, check.error, check.message, check.batchIndex)
   const { batch, header } = check
   const result: AppendResult = log.append(batch, header, { origin: 'client' })
@@ -128,7 +129,7 @@ function findTopic(data: TopicData, { services, apiVersion }: RequestContext): T
 }
 
 /** With acks = 0 the client reads no answer: an error ends the connection, so that it asks for metadata again. */
-function finish(request: ProduceRequest, response: ProduceResponseInput): ProduceResponseInput | typeof NO_RESPONSE | CloseConnection {
+function finish(request: ProduceRequest, response: ProduceResponseInput): Result {
   if (request.acks !== 0) return response
   for (const topic of response.responses ?? []) {
     for (const { index, errorCode } of topic.partitionResponses ?? []) {

@@ -1,0 +1,185 @@
+import { messageOf } from '../../../base/millrace-error.ts'
+import type { Report } from '../../../base/report.ts'
+import type { Clock } from '../../../world/world.ts'
+import type { StoredRecord } from '../../coordinator/coordinator-record.ts'
+import { ErrorCode } from '../../protocol/error-code.ts'
+import {
+  RecordBatchBuilder,
+  forEachRecord,
+  isControl,
+  isTransactional,
+  readBatchHeader,
+  readControlType,
+  splitBatches,
+} from '../../protocol/record-batch.ts'
+import type { PartitionLog } from '../../storage/partition-log.ts'
+
+/** Whose transaction records belong to. */
+export interface TransactionOwner {
+  readonly producerId: number
+  readonly producerEpoch: number
+}
+
+export type CoordinatorAppend =
+  | { readonly kind: 'appended'; readonly baseOffset: number }
+  | { readonly kind: 'refused'; readonly errorCode: ErrorCode }
+
+export interface ReplayVisitor {
+  record(stored: StoredRecord, position: { readonly offset: number; readonly producerId: number | undefined }): void
+  marker(producerId: number, kind: 'commit' | 'abort'): void
+}
+
+/** What takes the place of everything that a coordinator has written so far. */
+export interface CoordinatorSnapshot {
+  readonly records: readonly StoredRecord[]
+  /** Records of open transactions, by producer id. */
+  readonly pending: ReadonlyMap<number, readonly StoredRecord[]>
+}
+
+const REPLAY_CHUNK_BYTES = 1 << 20
+const SNAPSHOT_BATCH_RECORDS = 1_000
+
+/** A snapshot is written when this many records, and four times as many as it would have, have come since the last. */
+const SNAPSHOT_AFTER_RECORDS = 10_000
+const SNAPSHOT_AFTER_FACTOR = 4
+
+/**
+ * One partition of an internal topic as its coordinator uses it: appends records in batches, says when they are
+ * durable (concurrent callers share an fdatasync), replays, and keeps the log from growing for ever.
+ *
+ * Instead of compacting segments it appends the whole state anew when the log has become large against it, waits
+ * until that is durable, and only then drops what lies before: a crash at any point finds a log whose replay gives the
+ * same state. Batches from the first open transaction on are kept until it has ended.
+ */
+export class CoordinatorLog {
+  readonly log: PartitionLog
+  readonly #clock: Clock
+  readonly #report: Report
+  /** Where the last snapshot began. */
+  #snapshotOffset: number
+  #compacting = false
+
+  constructor(log: PartitionLog, options: { readonly clock: Clock; readonly report: Report }) {
+    this.log = log
+    this.#clock = options.clock
+    this.#report = options.report
+    this.#snapshotOffset = log.logStartOffset
+  }
+
+  /** Appends all records in one batch, or none. */
+  append(records: readonly StoredRecord[], owner?: TransactionOwner): CoordinatorAppend {
+    const builder = new RecordBatchBuilder({ initialCapacity: 1_024 })
+    const timestampMs = this.#clock.nowMs()
+    for (const { key, value } of records) builder.append({ timestampMs, key, value })
+    const batch = builder.build(owner === undefined ? {} : { ...owner, transactional: true })
+    const result = this.log.append(batch, readBatchHeader(batch, 0), { origin: 'coordinator' })
+    if (result.kind === 'appended') return { kind: 'appended', baseOffset: result.baseOffset }
+    if (result.kind === 'rejected' && result.error === ErrorCode.INVALID_PRODUCER_EPOCH) {
+      return { kind: 'refused', errorCode: result.error }
+    }
+    this.#report('error', 'a coordinator could not write its state', {
+      topic: this.log.topic,
+      partition: this.log.partition,
+      reason: result.kind === 'rejected' ? result.message : result.kind,
+    })
+    return { kind: 'refused', errorCode: ErrorCode.COORDINATOR_NOT_AVAILABLE }
+  }
+
+  /** Resolves once all that was appended so far is on the device, with what to tell clients if it cannot be. */
+  async durable(): Promise<ErrorCode> {
+    if (this.log.durableOffset >= this.log.endOffset) return ErrorCode.NONE
+    try {
+      await this.log.sync()
+      return ErrorCode.NONE
+    } catch (error) {
+      this.#report('error', 'a coordinator could not make its state durable', {
+        topic: this.log.topic,
+        partition: this.log.partition,
+        reason: messageOf(error),
+      })
+      return ErrorCode.COORDINATOR_NOT_AVAILABLE
+    }
+  }
+
+  /** Reads the whole log in order; throws `WireError` when a record is not what the format says. */
+  replay(visitor: ReplayVisitor): void {
+    for (let offset = this.log.logStartOffset; offset < this.log.endOffset; ) {
+      const read = this.log.read({
+        offset,
+        maxBytes: REPLAY_CHUNK_BYTES,
+        isolation: 'read_uncommitted',
+        minOneBatch: true,
+      })
+      if (read.kind !== 'data' || read.records.length === 0) return
+      for (const batch of splitBatches(read.records)) {
+        const header = readBatchHeader(batch, 0)
+        if (isControl(header.attributes)) {
+          const kind = readControlType(batch)
+          if (kind !== 'other') visitor.marker(header.producerId, kind)
+        } else {
+          const producerId = isTransactional(header.attributes) ? header.producerId : undefined
+          const from = offset
+          forEachRecord(batch, (recordOffset, _timestampMs, key, value) => {
+            // The log may begin inside a batch.
+            if (key !== null && recordOffset >= from) visitor.record({ key, value }, { offset: recordOffset, producerId })
+          })
+        }
+        offset = header.baseOffset + header.lastOffsetDelta + 1
+      }
+    }
+  }
+
+  /** Whether the log has become large against a state of so many records. */
+  wantsSnapshot(stateRecords: number): boolean {
+    if (this.#compacting) return false
+    const since = this.log.endOffset - this.#snapshotOffset
+    return since > Math.max(SNAPSHOT_AFTER_RECORDS, SNAPSHOT_AFTER_FACTOR * stateRecords)
+  }
+
+  /**
+   * Writes a snapshot and drops what lies before. `applied` is told where each record lies now. Nothing else gets in
+   * between the snapshot's records: they are appended in one go.
+   */
+  async compact(
+    snapshot: CoordinatorSnapshot,
+    applied: (stored: StoredRecord, position: { readonly offset: number; readonly producerId: number | undefined }) => void,
+  ): Promise<void> {
+    this.#compacting = true
+    try {
+      const startOffset = this.log.endOffset
+      this.#snapshotOffset = startOffset
+      if (!this.#appendSnapshot(snapshot, applied)) return
+      if ((await this.durable()) !== ErrorCode.NONE) return
+      this.log.deleteRecordsBefore(Math.min(startOffset, this.log.lastStableOffset))
+      this.#report('debug', 'a coordinator wrote a snapshot', {
+        topic: this.log.topic,
+        partition: this.log.partition,
+        offset: startOffset,
+        records: this.log.endOffset - startOffset,
+      })
+    } finally {
+      this.#compacting = false
+    }
+  }
+
+  #appendSnapshot(snapshot: CoordinatorSnapshot, applied: Parameters<CoordinatorLog['compact']>[1]): boolean {
+    const append = (records: readonly StoredRecord[], owner?: TransactionOwner): boolean => {
+      for (let index = 0; index < records.length; index += SNAPSHOT_BATCH_RECORDS) {
+        const part = records.slice(index, index + SNAPSHOT_BATCH_RECORDS)
+        const result = this.append(part, owner)
+        if (result.kind === 'refused') return false
+        part.forEach((stored, at) => {
+          applied(stored, { offset: result.baseOffset + at, producerId: owner?.producerId })
+        })
+      }
+      return true
+    }
+    if (!append(snapshot.records)) return false
+    const open = new Map(this.log.openTransactions().map((transaction) => [transaction.producerId, transaction]))
+    for (const [producerId, records] of snapshot.pending) {
+      const owner = open.get(producerId)
+      if (owner !== undefined && !append(records, owner)) return false
+    }
+    return true
+  }
+}

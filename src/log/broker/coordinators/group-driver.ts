@@ -1,0 +1,337 @@
+/**
+ * Drives the group coordinators: one pure `GroupCoordinator` for each partition of `__consumer_offsets`. Appends what
+ * they decide, applies it, waits until it is durable, answers; keeps their timers; compacts.
+ *
+ * What an answer shows is durable: reads wait for records that were applied but are still on their way to the device.
+ */
+import { ErrorCode } from '../../protocol/error-code.ts'
+import type { Timer } from '../../../world/world.ts'
+import { coordinatorPartition, type Instant, type StoredRecord } from '../../coordinator/coordinator-record.ts'
+import type { Waiter } from '../../coordinator/group/consumer-group.ts'
+import { GroupCoordinator, type DescribedGroup, type GroupListing } from '../../coordinator/group/group-coordinator.ts'
+import type { FetchedTopic, OffsetCommitRequest, TopicErrors } from '../../coordinator/group/group-offsets.ts'
+import { decodeGroupRecord, encodeGroupRecord, type GroupRecord } from '../../coordinator/group/group-record.ts'
+import { joinError, syncError } from '../../coordinator/group/group-step.ts'
+import type {
+  GroupConfig,
+  GroupEffects,
+  JoinRequest,
+  JoinResult,
+  MemberIdentity,
+  SyncRequest,
+  SyncResult,
+} from '../../coordinator/group/group-step.ts'
+import type { CoordinatorEnvironment, GroupService } from '../coordinator-services.ts'
+import { CoordinatorLog, type TransactionOwner } from './coordinator-log.ts'
+import { CONSUMER_OFFSETS, internalTopic } from './internal-topics.ts'
+
+interface Shard {
+  readonly coordinator: GroupCoordinator
+  readonly log: CoordinatorLog
+}
+
+const EXPIRY_BATCH_RECORDS = 1_000
+
+export class GroupDriver implements GroupService {
+  readonly #environment: CoordinatorEnvironment
+  readonly #config: GroupConfig
+  #shards: readonly Shard[] = []
+  readonly #waiters = new Map<Waiter, { resolve(result: JoinResult | SyncResult): void }>()
+  #lastWaiter = 0
+  readonly #timers = new Map<string, { readonly timer: Timer; readonly atMs: number }>()
+  #expiryTimer: Timer | undefined
+  #closed = false
+
+  constructor(environment: CoordinatorEnvironment) {
+    this.#environment = environment
+    const { config } = environment
+    this.#config = {
+      initialRebalanceDelayMs: config['group.initial.rebalance.delay.ms'],
+      minSessionTimeoutMs: config['group.min.session.timeout.ms'],
+      maxSessionTimeoutMs: config['group.max.session.timeout.ms'],
+      maxSize: config['group.max.size'],
+      offsetsRetentionMs: config['offsets.retention.minutes'] * 60_000,
+      maxOffsetMetadataBytes: config['offset.metadata.max.bytes'],
+    }
+  }
+
+  /** Replays what is on disk. Transactions that were decided before a crash are completed afterwards. */
+  async open(): Promise<void> {
+    const topic = this.#environment.logDirectory.topic(CONSUMER_OFFSETS)
+    if (topic !== undefined) {
+      this.#openShards()
+      for (const { coordinator, log } of this.#shards) {
+        log.replay({
+          record: (stored, position) => {
+            const record = decodeGroupRecord(stored)
+            if (record !== undefined) coordinator.apply(record, position)
+          },
+          marker: (producerId, kind) => coordinator.applyMarker(producerId, kind),
+        })
+        // What was replayed may not have reached the device before the crash.
+        await log.durable()
+        for (const groupId of coordinator.restore(this.#now())) this.#arm(groupId)
+      }
+    }
+    this.#scheduleExpiry()
+  }
+
+  /** The partition of `__consumer_offsets` that keeps a group; undefined when the topic cannot be created. */
+  partitionOf(groupId: string): number | undefined {
+    return this.#openShards() ? coordinatorPartition(groupId, this.#shards.length) : undefined
+  }
+
+  join(request: JoinRequest): Promise<JoinResult> {
+    const shard = this.#shardOf(request.groupId)
+    if (shard === undefined) return Promise.resolve(joinError(ErrorCode.COORDINATOR_NOT_AVAILABLE, request.memberId))
+    const { waiter, answer } = this.#wait<JoinResult>()
+    this.#submit(shard, request.groupId, shard.coordinator.join(request, waiter, this.#now()))
+    return answer
+  }
+
+  sync(request: SyncRequest): Promise<SyncResult> {
+    const shard = this.#existingShardOf(request.groupId)
+    if (shard === undefined) return Promise.resolve(syncError(ErrorCode.UNKNOWN_MEMBER_ID))
+    const { waiter, answer } = this.#wait<SyncResult>()
+    this.#submit(shard, request.groupId, shard.coordinator.sync(request, waiter, this.#now()))
+    return answer
+  }
+
+  heartbeat(request: MemberIdentity & { readonly groupId: string; readonly generationId: number }): ErrorCode {
+    // Only ever moves the group's deadlines away: its timer finds that out when it fires.
+    return this.#existingShardOf(request.groupId)?.coordinator.heartbeat(request, this.#now()) ?? ErrorCode.UNKNOWN_MEMBER_ID
+  }
+
+  async leave(request: {
+    readonly groupId: string
+    readonly members: readonly MemberIdentity[]
+  }): Promise<{ errorCode: ErrorCode; memberErrors: ErrorCode[] }> {
+    const shard = this.#existingShardOf(request.groupId)
+    if (shard === undefined) return { errorCode: ErrorCode.NONE, memberErrors: request.members.map(() => ErrorCode.UNKNOWN_MEMBER_ID) }
+    const { errorCode, memberErrors, effects } = shard.coordinator.leave(request, this.#now())
+    this.#submit(shard, request.groupId, effects)
+    if (effects.records.length > 0) await shard.log.durable()
+    return { errorCode, memberErrors }
+  }
+
+  async commitOffsets(request: OffsetCommitRequest): Promise<TopicErrors[]> {
+    const shard = this.#shardOf(request.groupId)
+    if (shard === undefined) return refusedTopics(request.topics, ErrorCode.COORDINATOR_NOT_AVAILABLE)
+    const { topics, records } = shard.coordinator.commitOffsets(request, this.#now())
+    return answerTopics(topics, await this.#write(shard, records))
+  }
+
+  /** The producer's transaction must hold this group's partition already. */
+  async commitTransactionalOffsets(request: OffsetCommitRequest, owner: TransactionOwner): Promise<TopicErrors[]> {
+    const shard = this.#shardOf(request.groupId)
+    if (shard === undefined) return refusedTopics(request.topics, ErrorCode.COORDINATOR_NOT_AVAILABLE)
+    const { topics, records } = shard.coordinator.commitTransactionalOffsets(request, this.#now())
+    return answerTopics(topics, await this.#write(shard, records, owner))
+  }
+
+  async fetchOffsets(request: Parameters<GroupCoordinator['fetchOffsets']>[0]): Promise<{ errorCode: ErrorCode; topics: FetchedTopic[] }> {
+    const shard = this.#existingShardOf(request.groupId)
+    const topics = (shard?.coordinator ?? new GroupCoordinator(this.#config)).fetchOffsets(request)
+    const errorCode = (await shard?.log.durable()) ?? ErrorCode.NONE
+    return { errorCode, topics: errorCode === ErrorCode.NONE ? topics : [] }
+  }
+
+  describe(groupId: string): DescribedGroup {
+    return (this.#existingShardOf(groupId)?.coordinator ?? new GroupCoordinator(this.#config)).describe(groupId)
+  }
+
+  list(): GroupListing[] {
+    return this.#shards.flatMap(({ coordinator }) => coordinator.list())
+  }
+
+  async deleteGroup(groupId: string): Promise<ErrorCode> {
+    if (groupId === '') return ErrorCode.INVALID_GROUP_ID
+    const shard = this.#existingShardOf(groupId)
+    if (shard === undefined) return ErrorCode.GROUP_ID_NOT_FOUND
+    const { errorCode, records } = shard.coordinator.deleteGroup(groupId, this.#now())
+    return errorCode === ErrorCode.NONE ? await this.#write(shard, records) : errorCode
+  }
+
+  async deleteOffsets(
+    groupId: string,
+    topics: Parameters<GroupCoordinator['deleteOffsets']>[1],
+  ): Promise<{ errorCode: ErrorCode; topics: TopicErrors[] }> {
+    const shard = this.#existingShardOf(groupId)
+    if (shard === undefined) return { errorCode: ErrorCode.GROUP_ID_NOT_FOUND, topics: [] }
+    const answer = shard.coordinator.deleteOffsets(groupId, topics, this.#now())
+    const written = await this.#write(shard, answer.records)
+    return written === ErrorCode.NONE ? { errorCode: answer.errorCode, topics: answer.topics } : { errorCode: written, topics: [] }
+  }
+
+  topicDeleted(topic: string): void {
+    for (const shard of this.#shards) this.#expire(shard, topic)
+  }
+
+  /** A marker was appended to this partition of `__consumer_offsets`. */
+  applyMarker(partition: number, producerId: number, kind: 'commit' | 'abort'): void {
+    const shard = this.#shards[partition]
+    shard?.coordinator.applyMarker(producerId, kind)
+    if (shard !== undefined) this.#compactWhenLarge(shard)
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#expiryTimer?.cancel()
+    for (const { timer } of this.#timers.values()) timer.cancel()
+    this.#timers.clear()
+    for (const [waiter] of this.#waiters) this.#settle(waiter, joinError(ErrorCode.COORDINATOR_NOT_AVAILABLE, ''))
+    await Promise.all(this.#shards.map(({ log }) => log.durable()))
+  }
+
+  /** Creates the topic on first use; false when that failed. */
+  #openShards(): boolean {
+    if (this.#shards.length > 0) return true
+    const topic = this.#closed ? undefined : internalTopic(this.#environment, CONSUMER_OFFSETS)
+    if (topic === undefined) return false
+    this.#shards = topic.partitions.map((log) => ({
+      coordinator: new GroupCoordinator(this.#config),
+      log: new CoordinatorLog(log, this.#environment),
+    }))
+    return true
+  }
+
+  #shardOf(groupId: string): Shard | undefined {
+    const partition = this.partitionOf(groupId)
+    return partition === undefined ? undefined : this.#shards[partition]
+  }
+
+  #existingShardOf(groupId: string): Shard | undefined {
+    return this.#shards[coordinatorPartition(groupId, this.#shards.length)]
+  }
+
+  /** Appends, applies and waits: NONE once the records are durable. */
+  async #write(shard: Shard, records: readonly GroupRecord[], owner?: TransactionOwner): Promise<ErrorCode> {
+    if (records.length === 0) return ErrorCode.NONE
+    const error = this.#append(shard, records, owner)
+    return error === ErrorCode.NONE ? await shard.log.durable() : error
+  }
+
+  #append(shard: Shard, records: readonly GroupRecord[], owner?: TransactionOwner): ErrorCode {
+    const result = shard.log.append(records.map(encodeGroupRecord), owner)
+    if (result.kind === 'refused') return result.errorCode
+    records.forEach((record, index) => {
+      shard.coordinator.apply(record, { offset: result.baseOffset + index, producerId: owner?.producerId })
+    })
+    this.#compactWhenLarge(shard)
+    return ErrorCode.NONE
+  }
+
+  /** Carries out what a membership decision asks for. */
+  #submit(shard: Shard, groupId: string, effects: GroupEffects): void {
+    const { records, replies } = effects
+    const error = records.length === 0 ? ErrorCode.NONE : this.#append(shard, records)
+    if (error !== ErrorCode.NONE) {
+      for (const reply of replies) this.#settle(reply.waiter, refusedReply(reply, error))
+      this.#submit(shard, groupId, shard.coordinator.membershipLost(groupId, this.#now()))
+      return
+    }
+    this.#arm(groupId)
+    if (replies.length === 0) return
+    // An assignment is told only when its generation is durable.
+    if (!replies.some(({ kind }) => kind === 'sync') && records.length === 0) {
+      for (const { waiter, result } of replies) this.#settle(waiter, result)
+      return
+    }
+    void shard.log.durable().then((failure) => {
+      for (const reply of replies) {
+        this.#settle(reply.waiter, failure === ErrorCode.NONE ? reply.result : refusedReply(reply, failure))
+      }
+    })
+  }
+
+  #wait<Result extends JoinResult | SyncResult>(): { waiter: Waiter; answer: Promise<Result> } {
+    const waiter = ++this.#lastWaiter
+    const { promise, resolve } = Promise.withResolvers<Result>()
+    this.#waiters.set(waiter, { resolve: resolve as (result: JoinResult | SyncResult) => void })
+    return { waiter, answer: promise }
+  }
+
+  #settle(waiter: Waiter, result: JoinResult | SyncResult): void {
+    const waiting = this.#waiters.get(waiter)
+    this.#waiters.delete(waiter)
+    waiting?.resolve(result)
+  }
+
+  /** Sees to it that a timer fires no later than the group's next deadline. */
+  #arm(groupId: string): void {
+    const nextMs = this.#existingShardOf(groupId)?.coordinator.nextTickMs(groupId) ?? Infinity
+    const armed = this.#timers.get(groupId)
+    if (armed !== undefined && armed.atMs <= nextMs) return
+    armed?.timer.cancel()
+    this.#timers.delete(groupId)
+    if (nextMs === Infinity || this.#closed) return
+    const { clock } = this.#environment
+    const delayMs = Math.max(0, Math.ceil(nextMs - clock.monotonicMs()))
+    const timer = clock.schedule(delayMs, () => {
+      this.#timers.delete(groupId)
+      const shard = this.#existingShardOf(groupId)
+      if (shard === undefined) return
+      const now = this.#now()
+      if (shard.coordinator.nextTickMs(groupId) <= now.monotonicMs) {
+        this.#submit(shard, groupId, shard.coordinator.tick(groupId, now))
+      } else {
+        this.#arm(groupId)
+      }
+    })
+    this.#timers.set(groupId, { timer, atMs: nextMs })
+  }
+
+  #scheduleExpiry(): void {
+    if (this.#closed) return
+    this.#expiryTimer = this.#environment.clock.schedule(this.#environment.config['offsets.retention.check.interval.ms'], () => {
+      for (const shard of this.#shards) this.#expire(shard)
+      this.#scheduleExpiry()
+    })
+  }
+
+  #expire(shard: Shard, deletedTopic?: string): void {
+    const records = shard.coordinator.expireOffsets(this.#now(), deletedTopic)
+    for (let index = 0; index < records.length; index += EXPIRY_BATCH_RECORDS) {
+      if (this.#append(shard, records.slice(index, index + EXPIRY_BATCH_RECORDS)) !== ErrorCode.NONE) return
+    }
+  }
+
+  #compactWhenLarge(shard: Shard): void {
+    if (!shard.log.wantsSnapshot(shard.coordinator.sizeRecords)) return
+    const { records, pending } = shard.coordinator.snapshot()
+    const encoded = new Map<number, StoredRecord[]>()
+    for (const [producerId, list] of pending) encoded.set(producerId, list.map(encodeGroupRecord))
+    void shard.log.compact({ records: records.map(encodeGroupRecord), pending: encoded }, (stored, position) => {
+      const record = decodeGroupRecord(stored)
+      if (record !== undefined) shard.coordinator.apply(record, position)
+    })
+  }
+
+  #now(): Instant {
+    const { clock } = this.#environment
+    return { wallMs: clock.nowMs(), monotonicMs: clock.monotonicMs() }
+  }
+}
+
+function refusedReply(reply: GroupEffects['replies'][number], errorCode: ErrorCode): JoinResult | SyncResult {
+  return reply.kind === 'join' ? joinError(errorCode, reply.result.memberId) : syncError(errorCode)
+}
+
+function refusedTopics(topics: OffsetCommitRequest['topics'], errorCode: ErrorCode): TopicErrors[] {
+  return topics.map(({ name, partitions }) => ({
+    name,
+    partitions: partitions.map(({ partitionIndex }) => ({ partitionIndex, errorCode })),
+  }))
+}
+
+/** The decided answer, or the log's error for every partition that was to be written. */
+function answerTopics(topics: TopicErrors[], error: ErrorCode): TopicErrors[] {
+  if (error === ErrorCode.NONE) return topics
+  return topics.map(({ name, partitions }) => ({
+    name,
+    partitions: partitions.map(({ partitionIndex, errorCode }) => ({
+      partitionIndex,
+      errorCode: errorCode === ErrorCode.NONE ? error : errorCode,
+    })),
+  }))
+}
