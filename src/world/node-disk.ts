@@ -124,7 +124,7 @@ class NodeDiskFile implements DiskFile {
     let at = position
     try {
       for (;;) {
-        let count = fs.writevSync(this.#fd, pending as Uint8Array[], at)
+        let count = fs.writevSync(this.#fd, pending, at)
         at += count
         // A device that is nearly full takes a part; the next call says why.
         let index = 0

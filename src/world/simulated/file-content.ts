@@ -16,7 +16,7 @@ export type Unsynced = 'all' | 'none' | 'random-prefix'
 export class FileContent {
   readonly live: GrowingBytes
   readonly #durable: GrowingBytes
-  #pending: PendingWrite[] = []
+  readonly #pending: PendingWrite[] = []
   /** How many writes were taken off `#pending` so far: positions in the sequence of all writes stay valid. */
   #settled = 0
 

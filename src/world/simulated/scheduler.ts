@@ -10,7 +10,7 @@
 export class Scheduler {
   /** Virtual milliseconds since the simulation began. */
   nowMs = 0
-  #heap: ScheduledEvent[] = []
+  readonly #heap: ScheduledEvent[] = []
   #sequence = 0
   #held = 0
   #running = false

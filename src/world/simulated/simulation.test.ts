@@ -168,7 +168,11 @@ describe('simulated disk', () => {
           file.write([Buffer.alloc(1024, letter)], i * 1024)
         machine.losePower()
       })
-      left.add([...(readText(machine.world.disk, '/f') ?? '')].filter((_, i) => i % 512 === 0).join(''))
+      left.add(
+        Array.from(readText(machine.world.disk, '/f') ?? '', (letter) => letter)
+          .filter((_, i) => i % 512 === 0)
+          .join(''),
+      )
     }
     assert.ok(left.has('') && left.has('aabbcc') && left.has('aabb'))
     assert.ok([...left].some((sectors) => sectors.includes('\0')))
