@@ -1,0 +1,124 @@
+import { BATCH_HEADER_BYTES, BATCH_PREFIX_BYTES } from '../protocol/record-batch.ts'
+import type { LogSegments } from './log-segments.ts'
+import type { RecentBatches } from './recent-batches.ts'
+import type { Segment } from './segment.ts'
+
+/** Cursors that are remembered: about as many consumers as read one partition at the same time. */
+const CURSORS = 8
+const LAST_OFFSET_DELTA_POSITION = 23
+
+/**
+ * Reads whole batches from the segment files into one buffer, as they lie there; only their headers are looked at.
+ *
+ * To find where an offset lies it asks, in this order: the newest batches in memory, the places where recent reads
+ * ended (a consumer goes on where it stopped), the sparse index of the segment.
+ */
+export class LogReader {
+  readonly #segments: LogSegments
+  readonly #recent: RecentBatches
+  readonly #cursorOffsets = new Float64Array(CURSORS).fill(-1)
+  readonly #cursorPositions = new Float64Array(CURSORS)
+  #nextCursor = 0
+
+  constructor(segments: LogSegments, recent: RecentBatches) {
+    this.#segments = segments
+    this.#recent = recent
+  }
+
+  /**
+   * Batches from the one that holds `offset` on, as many as fit into `maxBytes`, none that begins at `upperOffset` or
+   * later, all of one segment.
+   */
+  read(options: {
+    readonly offset: number
+    readonly upperOffset: number
+    readonly maxBytes: number
+    /** Gives the first batch even when it is larger than `maxBytes` (KIP-74). */
+    readonly minOneBatch: boolean
+  }): BatchesRead {
+    const { offset, upperOffset, maxBytes, minOneBatch } = options
+    if (offset >= upperOffset) return { records: NO_RECORDS, nextOffset: offset }
+    for (let index = this.#segments.indexOf(offset); ; index++) {
+      const segment = this.#segments.at(index)
+      if (segment === undefined) return { records: NO_RECORDS, nextOffset: offset }
+      const position = this.#locate(segment, offset)
+      // Nothing at or above the offset in this segment: offsets may skip.
+      if (position >= segment.sizeBytes) continue
+      return this.#readAt(segment, position, { offset, upperOffset, maxBytes, minOneBatch })
+    }
+  }
+
+  #locate(segment: Segment, offset: number): number {
+    if (segment === this.#segments.active) {
+      const position = this.#recent.find(offset)
+      if (position >= 0) return position
+    }
+    const cursor = this.#cursorOffsets.indexOf(offset)
+    if (cursor >= 0) return offset === segment.baseOffset ? 0 : this.#cursorPositions[cursor]!
+    return segment.positionOf(offset)
+  }
+
+  #readAt(
+    segment: Segment,
+    position: number,
+    options: {
+      readonly offset: number
+      readonly upperOffset: number
+      readonly maxBytes: number
+      readonly minOneBatch: boolean
+    },
+  ): BatchesRead {
+    const available = segment.sizeBytes - position
+    const nothing: BatchesRead = { records: NO_RECORDS, nextOffset: options.offset }
+    if (options.maxBytes < BATCH_HEADER_BYTES && !options.minOneBatch) return nothing
+    let buffer = Buffer.allocUnsafe(Math.min(available, Math.max(options.maxBytes, BATCH_HEADER_BYTES)))
+    let length = segment.log.read(buffer, position)
+    if (length < BATCH_HEADER_BYTES || offsetAt(buffer, 0) >= options.upperOffset) return nothing
+    const firstBytes = sizeAt(buffer, 0)
+    if (firstBytes > length) {
+      if (!options.minOneBatch) return nothing
+      buffer = Buffer.allocUnsafe(firstBytes)
+      length = segment.log.read(buffer, position)
+      if (length < firstBytes) return nothing
+    }
+    let end = 0
+    let nextOffset = options.offset
+    while (end + BATCH_HEADER_BYTES <= length) {
+      const sizeBytes = sizeAt(buffer, end)
+      const baseOffset = offsetAt(buffer, end)
+      if (end + sizeBytes > length || baseOffset >= options.upperOffset) break
+      nextOffset = baseOffset + buffer.readInt32BE(end + LAST_OFFSET_DELTA_POSITION) + 1
+      end += sizeBytes
+    }
+    this.#remember(nextOffset, position + end)
+    const records = buffer.subarray(0, end)
+    // A small answer must not keep a large buffer alive.
+    return { records: end < buffer.length / 2 ? Buffer.from(records) : records, nextOffset }
+  }
+
+  #remember(nextOffset: number, position: number): void {
+    let slot = this.#cursorOffsets.indexOf(nextOffset)
+    if (slot < 0) {
+      slot = this.#nextCursor
+      this.#nextCursor = (slot + 1) % CURSORS
+    }
+    this.#cursorOffsets[slot] = nextOffset
+    this.#cursorPositions[slot] = position
+  }
+}
+
+export interface BatchesRead {
+  readonly records: Buffer
+  /** The offset after the last record that was read. */
+  readonly nextOffset: number
+}
+
+const NO_RECORDS = Buffer.alloc(0)
+
+function offsetAt(buffer: Buffer, at: number): number {
+  return buffer.readInt32BE(at) * 4_294_967_296 + buffer.readUInt32BE(at + 4)
+}
+
+function sizeAt(buffer: Buffer, at: number): number {
+  return buffer.readInt32BE(at + 8) + BATCH_PREFIX_BYTES
+}

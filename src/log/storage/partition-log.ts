@@ -1,0 +1,613 @@
+import { join } from 'node:path/posix'
+import { assert } from '../../base/assert.ts'
+import { messageOf, MillraceError } from '../../base/millrace-error.ts'
+import { ErrorCode } from '../protocol/error-code.ts'
+import {
+  type BatchHeader,
+  controlBatch,
+  readBatchHeader,
+  setBaseOffset,
+  setLogAppendTime,
+  setPartitionLeaderEpoch,
+} from '../protocol/record-batch.ts'
+import { AtomicFile } from './atomic-file.ts'
+import { encodeLeaderEpochs } from './checkpoint-files.ts'
+import { GroupCommit } from './group-commit.ts'
+import type { LeaderEpochs } from './leader-epochs.ts'
+import { LogReader } from './log-reader.ts'
+import type { LogSegments } from './log-segments.ts'
+import type { PartitionContext } from './partition-context.ts'
+import type { OpenedPartition } from './partition-recovery.ts'
+import { applyMarker } from './producer-replay.ts'
+import { ProducerSnapshots } from './producer-snapshots.ts'
+import type { OpenTransaction, ProducerState, ProducerStates, ProducerVerdict } from './producer-states.ts'
+import { RecentBatches } from './recent-batches.ts'
+import { expiredSegments } from './retention.ts'
+import { mustRoll } from './roll-policy.ts'
+import { Segment } from './segment.ts'
+import { offsetForTimestamp, offsetOfMaxTimestamp, type TimestampedOffset } from './timestamp-lookup.ts'
+import { timestampProblem } from './timestamp-policy.ts'
+import type { TopicConfig } from './topic-config.ts'
+import type { AbortedTransaction } from './transaction-index.ts'
+
+/**
+ * One partition: appends, reads, durability, transactions, retention.
+ *
+ * All state changes happen synchronously; only the device is waited for. Offsets that matter:
+ *
+ *     logStartOffset ≤ lastStableOffset ≤ endOffset (the high watermark: there is one replica)
+ *     durableOffset ≤ endOffset
+ *
+ * A failed append changes nothing: the file is cut back, producers and offsets stay as they were. A failed sync ends the
+ * partition's life as a place to write to, because nobody can know what the device kept.
+ */
+export class PartitionLog {
+  readonly topic: string
+  readonly partition: number
+  readonly path: string
+  readonly #context: PartitionContext
+  readonly #segments: LogSegments
+  readonly #producers: ProducerStates
+  readonly #snapshots: ProducerSnapshots
+  readonly #leaderEpochs: LeaderEpochs
+  readonly #leaderEpochFile: AtomicFile
+  readonly #recent: RecentBatches
+  readonly #reader: LogReader
+  readonly #commit: GroupCommit
+  readonly #listeners = new Set<() => void>()
+  #config: TopicConfig
+  #endOffset: number
+  #logStartOffset: number
+  /** Rolled, and not yet on the device as a whole. */
+  #unsynced: Segment[]
+  /** Files were created or removed since the directory was last synced. */
+  #directoryDirty: boolean
+  /** The topic, as something that exists, is on the device. */
+  #creationSynced: boolean
+  /** A failed write left bytes behind the end of the active segment that could not be cut. */
+  #rubbish = false
+  /** Why appends and syncs are refused: the partition was deleted or closed. */
+  #ended: MillraceError | undefined
+
+  constructor(options: {
+    readonly topic: string
+    readonly partition: number
+    readonly path: string
+    readonly context: PartitionContext
+    readonly config: TopicConfig
+    readonly opened: OpenedPartition
+    /** The directory was made just now. */
+    readonly created: boolean
+  }) {
+    const { opened } = options
+    this.topic = options.topic
+    this.partition = options.partition
+    this.path = options.path
+    this.#context = options.context
+    this.#config = options.config
+    this.#segments = opened.segments
+    this.#producers = opened.producers
+    this.#snapshots = new ProducerSnapshots({
+      files: options.context.files,
+      directory: options.path,
+      offsets: opened.snapshotOffsets,
+    })
+    this.#leaderEpochs = opened.leaderEpochs
+    this.#endOffset = opened.endOffset
+    this.#logStartOffset = opened.logStartOffset
+    this.#directoryDirty = options.created || opened.recovered
+    this.#creationSynced = !options.created
+    this.#recent = new RecentBatches(opened.endOffset)
+    this.#reader = new LogReader(opened.segments, this.#recent)
+    this.#unsynced = opened.recovered
+      ? opened.segments.all().slice(opened.segments.indexOf(opened.durableOffset), -1)
+      : []
+    if (this.#leaderEpochs.all().length === 0) this.#leaderEpochs.begin(0, opened.logStartOffset)
+    this.#leaderEpochFile = new AtomicFile({
+      disk: options.context.files.disk,
+      path: join(options.path, 'leader-epoch-checkpoint'),
+      render: () => encodeLeaderEpochs(this.#leaderEpochs.all()),
+    })
+    this.#commit = new GroupCommit(opened.durableOffset, {
+      place: { topic: options.topic, partition: options.partition },
+      endOffset: () => this.#endOffset,
+      before: () => (this.#creationSynced ? undefined : this.#syncCreation()),
+      prepare: () => this.#prepareSync(),
+      onDurable: () => this.#notify(),
+      onFailure: (error) =>
+        this.#context.report(
+          'error',
+          'partition takes no more writes',
+          this.#fields({ reason: error.message }),
+        ),
+    })
+  }
+
+  /** First offset that can be read. */
+  get logStartOffset(): number {
+    return this.#logStartOffset
+  }
+
+  /** The offset that the next record gets; also the high watermark. */
+  get endOffset(): number {
+    return this.#endOffset
+  }
+
+  /** Everything below is on the device. */
+  get durableOffset(): number {
+    return this.#commit.durableOffset
+  }
+
+  /** First offset of the oldest open transaction, or the end. */
+  get lastStableOffset(): number {
+    return Math.max(this.#producers.oldestOpenOffset() ?? this.#endOffset, this.#logStartOffset)
+  }
+
+  get leaderEpoch(): number {
+    return this.#leaderEpochs.current
+  }
+
+  /** Bytes of all segment files. */
+  get sizeBytes(): number {
+    return this.#segments.sizeBytes()
+  }
+
+  get segmentCount(): number {
+    return this.#segments.count
+  }
+
+  /** Why the partition takes no writes, undefined while it does. */
+  get refusal(): MillraceError | undefined {
+    return this.#ended ?? this.#commit.failure
+  }
+
+  set config(config: TopicConfig) {
+    this.#config = config
+  }
+
+  /**
+   * Appends one batch whose CRC and magic the caller has checked. `batch` is exactly the batch; its base offset and
+   * leader epoch (and, with LogAppendTime, its timestamp and CRC) are set in place, and it must not be changed before
+   * the call returns. From clients, producers' sequence numbers are checked.
+   */
+  append(
+    batch: Buffer,
+    header: BatchHeader,
+    options: { readonly origin: 'client' | 'coordinator' },
+  ): AppendResult {
+    assert(batch.length === header.sizeBytes, 'append takes exactly one batch')
+    const refusal = this.refusal
+    if (refusal !== undefined) return refused(refusal)
+    const nowMs = this.#context.clock.nowMs()
+    const stampsTime = this.#config.timestampType === 'LogAppendTime'
+    if (options.origin === 'client' && !stampsTime) {
+      const problem = timestampProblem(batch, header, { config: this.#config, nowMs })
+      if (problem !== undefined)
+        return { kind: 'rejected', error: ErrorCode.INVALID_TIMESTAMP, message: problem }
+    }
+    const verdict = this.#producers.check(header, options.origin)
+    if (verdict.kind !== 'accepted') return this.#answer(verdict, stampsTime)
+    if (stampsTime) setLogAppendTime(batch, 0, nowMs)
+    const baseOffset = this.#endOffset
+    const maxTimestampMs = stampsTime ? nowMs : header.maxTimestamp
+    const failure = this.#write(batch, { lastOffsetDelta: header.lastOffsetDelta, maxTimestampMs, nowMs })
+    if (failure !== undefined) return failure
+    this.#producers.apply(stampsTime ? { ...header, maxTimestamp: nowMs } : header, { baseOffset, nowMs })
+    this.#advanced()
+    return this.#appended(baseOffset, stampsTime ? nowMs : -1)
+  }
+
+  /** Appends the control batch that ends a producer's transaction here. */
+  appendMarker(marker: {
+    readonly kind: 'commit' | 'abort'
+    readonly producerId: number
+    readonly producerEpoch: number
+    readonly coordinatorEpoch: number
+  }): AppendResult {
+    const refusal = this.refusal
+    if (refusal !== undefined) return refused(refusal)
+    const verdict = this.#producers.checkMarker(marker)
+    if (verdict.kind !== 'accepted') return this.#answer(verdict, false)
+    const nowMs = this.#context.clock.nowMs()
+    const batch = controlBatch({ ...marker, timestampMs: nowMs })
+    const { lastOffsetDelta } = readBatchHeader(batch, 0)
+    const baseOffset = this.#endOffset
+    const failure = this.#write(batch, { lastOffsetDelta, maxTimestampMs: nowMs, nowMs })
+    if (failure !== undefined) return failure
+    const aborted = applyMarker(this.#producers, marker, { offset: baseOffset, nowMs })
+    if (aborted !== undefined) this.#segments.active.transactions.append(aborted)
+    this.#advanced()
+    return this.#appended(baseOffset, -1)
+  }
+
+  /**
+   * Whole batches from `offset` on. A read_committed reader sees nothing of or after an open transaction, and nothing
+   * that a power cut could take back; nobody syncs on its behalf, so whoever serves it calls `sync` when
+   * `durableOffset` holds it up. Throws `MR_DISK_IO` when the device fails, `MR_PARTITION_CLOSED` after deletion.
+   */
+  read(options: {
+    readonly offset: number
+    readonly maxBytes: number
+    readonly isolation: 'read_uncommitted' | 'read_committed'
+    /** Gives the first batch even when it is larger than `maxBytes`. */
+    readonly minOneBatch: boolean
+  }): ReadResult {
+    if (this.#ended !== undefined) throw this.#ended
+    const { offset, maxBytes, minOneBatch } = options
+    const bounds = {
+      highWatermark: this.#endOffset,
+      lastStableOffset: this.lastStableOffset,
+      logStartOffset: this.#logStartOffset,
+    }
+    if (offset < this.#logStartOffset || offset > this.#endOffset) return { kind: 'out-of-range', ...bounds }
+    if (options.isolation === 'read_uncommitted') {
+      const { records } = this.#reader.read({ offset, upperOffset: this.#endOffset, maxBytes, minOneBatch })
+      return { kind: 'data', records, abortedTransactions: null, ...bounds }
+    }
+    const upperOffset = Math.min(bounds.lastStableOffset, this.durableOffset)
+    const { records, nextOffset } = this.#reader.read({ offset, upperOffset, maxBytes, minOneBatch })
+    const abortedTransactions =
+      records.length === 0 ? [] : this.#abortedTransactions({ from: offset, to: nextOffset })
+    return { kind: 'data', records, abortedTransactions, ...bounds }
+  }
+
+  /**
+   * Resolves when everything appended before the call is on the device; concurrent callers share one fdatasync. Rejects
+   * with `MR_SYNC_FAILED` for good when the device refused, with `MR_DISK_FULL` or `MR_DISK_IO` when it may be tried
+   * again, with `MR_PARTITION_CLOSED` after deletion.
+   */
+  sync(): Promise<void> {
+    return this.#commit.sync()
+  }
+
+  /** Calls back after every append, after records became durable, and when the log start moved. Returns what ends it. */
+  onAdvance(callback: () => void): () => void {
+    this.#listeners.add(callback)
+    return () => this.#listeners.delete(callback)
+  }
+
+  /** The first record whose timestamp (ms) is the given one or later, looked for inside compressed batches. */
+  offsetForTimestamp(timestamp: number): TimestampedOffset | undefined {
+    return offsetForTimestamp(this.#segments, timestamp, this.#logStartOffset)
+  }
+
+  /** The first record with the largest timestamp. */
+  offsetOfMaxTimestamp(): TimestampedOffset | undefined {
+    return offsetOfMaxTimestamp(this.#segments, this.#logStartOffset)
+  }
+
+  /** Where the log of a leader epoch ends; −1 and −1 when the epoch is not known. */
+  offsetForLeaderEpoch(epoch: number): { readonly epoch: number; readonly endOffset: number } {
+    return this.#leaderEpochs.endOffsetFor(epoch, this.#endOffset)
+  }
+
+  openTransactions(): readonly OpenTransaction[] {
+    return this.#producers.openTransactions()
+  }
+
+  /** What is known about the partition's idempotent and transactional producers. */
+  producers(): Iterable<ProducerState> {
+    return this.#producers.producers()
+  }
+
+  /** Moves the start of the log up; segments wholly below it are deleted. False when the offset is out of range. */
+  deleteRecordsBefore(offset: number): boolean {
+    if (offset < 0 || offset > this.#endOffset) return false
+    if (offset <= this.#logStartOffset) return true
+    this.#moveStart(offset)
+    this.#removeSegments(
+      expiredSegments(this.#segments.all(), {
+        retentionMs: -1,
+        retentionBytes: -1,
+        logStartOffset: offset,
+        nowMs: 0,
+      }),
+    )
+    this.#notify()
+    return true
+  }
+
+  /** Deletes segments by age and size, and forgets silent producers. Returns how many segments went. */
+  applyRetention(nowMs: number): number {
+    this.#producers.expire(nowMs, this.#context.producerIdExpirationMs)
+    if (this.refusal !== undefined) return 0
+    const deletes = this.#config.cleanupDeletes
+    const count = expiredSegments(this.#segments.all(), {
+      retentionMs: deletes ? this.#config.retentionMs : -1,
+      retentionBytes: deletes ? this.#config.retentionBytes : -1,
+      logStartOffset: this.#logStartOffset,
+      nowMs,
+    })
+    if (count === 0) return 0
+    const removed = count === this.#segments.count && !this.#tryRoll(nowMs) ? count - 1 : count
+    this.#removeSegments(removed)
+    this.#notify()
+    return removed
+  }
+
+  /** Makes sure that what was found or changed outside of appends is on the device: after recovery, before closing. */
+  async settle(): Promise<void> {
+    await this.#commit.sync()
+    await this.#prepareSync()()
+  }
+
+  /** How long appended records may stay unsynced, by the topic's configuration. */
+  get flushMs(): number {
+    return this.#config.flushMs
+  }
+
+  /**
+   * Brings to the device what recovery found, and begins a new leader epoch: records that a consumer has seen may be
+   * gone, and the epoch lets it notice.
+   */
+  async afterCrash(): Promise<void> {
+    try {
+      await this.settle()
+      this.#leaderEpochs.begin(this.#leaderEpochs.current + 1, this.#endOffset)
+      await this.#leaderEpochFile.save()
+    } catch (error) {
+      this.#context.report(
+        'error',
+        'recovered partition could not be synced',
+        this.#fields({ reason: messageOf(error) }),
+      )
+    }
+  }
+
+  /** The recovery point `offset` is on disk: older snapshots of the producers are not needed any more. */
+  recoveryPointSaved(offset: number): void {
+    if (this.#ended !== undefined) return
+    this.#snapshots.prune(this.#segments.at(this.#segments.indexOf(offset))!.baseOffset)
+  }
+
+  /**
+   * Syncs everything, indexes and a snapshot of the producers included, and closes the files. True when the partition can be
+   * opened again without looking at its tail.
+   */
+  async close(): Promise<boolean> {
+    let clean = false
+    try {
+      if (this.refusal === undefined) {
+        if (this.#rubbish) this.#cutRubbish()
+        this.#snapshots.take(this.#endOffset, this.#producers)
+        await this.settle()
+        const { active } = this.#segments
+        active.seal()
+        await Promise.all([active.syncAll(), this.#snapshots.sync(), this.#leaderEpochFile.save()])
+        await this.#context.files.disk.syncDirectory(this.path)
+        clean = true
+      }
+    } catch (error) {
+      this.#context.report(
+        'error',
+        'partition could not be closed in order',
+        this.#fields({ reason: messageOf(error) }),
+      )
+    }
+    this.#end('the log is closed')
+    return clean
+  }
+
+  /** Refuses everything from now on and closes the files; the caller moves the directory away. */
+  deleted(): void {
+    this.#end('the topic was deleted')
+    this.#notify()
+  }
+
+  #end(reason: string): void {
+    this.#ended ??= new MillraceError({
+      code: 'MR_PARTITION_CLOSED',
+      message: `${reason}.`,
+      topic: this.topic,
+      partition: this.partition,
+    })
+    this.#commit.fail(this.#ended)
+    for (const segment of this.#segments.all()) segment.close()
+    this.#snapshots.close()
+  }
+
+  /** Writes a batch at the end of the log, rolling first when it is time; undefined when it is in. */
+  #write(
+    batch: Buffer,
+    written: { readonly lastOffsetDelta: number; readonly maxTimestampMs: number; readonly nowMs: number },
+  ): AppendResult | undefined {
+    const baseOffset = this.#endOffset
+    const lastOffset = baseOffset + written.lastOffsetDelta
+    setBaseOffset(batch, 0, baseOffset)
+    setPartitionLeaderEpoch(batch, 0, this.#leaderEpochs.current)
+    let active = this.#segments.active
+    try {
+      if (this.#rubbish) this.#cutRubbish()
+      if (
+        mustRoll(
+          active,
+          { sizeBytes: batch.length, lastOffset, maxTimestampMs: written.maxTimestampMs },
+          { config: this.#config, nowMs: written.nowMs },
+        )
+      ) {
+        this.#roll(written.nowMs)
+        active = this.#segments.active
+      }
+      const position = active.sizeBytes
+      active.append(batch, { lastOffset, maxTimestampMs: written.maxTimestampMs })
+      this.#recent.add(lastOffset, position)
+    } catch (error) {
+      this.#rubbish = true
+      try {
+        this.#cutRubbish()
+      } catch {
+        // Tried again before the next append; until then nothing reads behind the end.
+      }
+      const message = `${this.topic}-${this.partition}: the batch was not written: ${messageOf(error)}`
+      this.#context.report('error', 'append failed', this.#fields({ reason: messageOf(error) }))
+      return { kind: 'rejected', error: ErrorCode.KAFKA_STORAGE_ERROR, message }
+    }
+    this.#endOffset = lastOffset + 1
+    return undefined
+  }
+
+  #cutRubbish(): void {
+    this.#segments.active.cutRubbish()
+    this.#rubbish = false
+  }
+
+  #advanced(): void {
+    const unsyncedRecords = this.#endOffset - this.#commit.durableOffset
+    this.#context.onDirty(this)
+    if (unsyncedRecords >= this.#config.flushMessages) this.#commit.sync().catch(ignoreReported)
+    this.#notify()
+  }
+
+  #notify(): void {
+    for (const listener of this.#listeners) listener()
+  }
+
+  /** Closes the active segment and begins a new one; what was closed reaches the device with the next sync. */
+  #roll(nowMs: number): void {
+    const closed = this.#segments.active
+    const created = Segment.create(
+      {
+        files: this.#context.files,
+        directory: this.path,
+        baseOffset: this.#endOffset,
+        indexIntervalBytes: () => this.#config.indexIntervalBytes,
+      },
+      nowMs,
+    )
+    this.#segments.add(created)
+    this.#recent.restartAt(this.#endOffset)
+    this.#unsynced.push(closed)
+    this.#directoryDirty = true
+    try {
+      this.#snapshots.take(this.#endOffset, this.#producers)
+    } catch (error) {
+      // An older snapshot and the log itself tell the same, only slower.
+      this.#context.report('warn', 'producers were not saved', this.#fields({ reason: messageOf(error) }))
+    }
+  }
+
+  /** False when there is no room for a new segment. */
+  #tryRoll(nowMs: number): boolean {
+    try {
+      this.#roll(nowMs)
+      return true
+    } catch (error) {
+      this.#context.report('warn', 'segment was not closed', this.#fields({ reason: messageOf(error) }))
+      return false
+    }
+  }
+
+  /** The round of a group commit: what was rolled, as a whole, and the tail. */
+  #prepareSync(): () => Promise<void> {
+    const rolled = this.#unsynced
+    for (const segment of rolled) segment.seal()
+    const { active } = this.#segments
+    const directoryDirty = this.#directoryDirty
+    return async () => {
+      const syncs = [active.log.sync()]
+      if (rolled.length > 0) syncs.push(this.#snapshots.sync(), ...rolled.map((segment) => segment.syncAll()))
+      if (directoryDirty) syncs.push(this.#context.files.disk.syncDirectory(this.path))
+      this.#directoryDirty = false
+      this.#unsynced = []
+      await Promise.all(syncs)
+    }
+  }
+
+  async #syncCreation(): Promise<void> {
+    await this.#context.topicsSynced()
+    this.#creationSynced = true
+  }
+
+  #moveStart(offset: number): void {
+    this.#logStartOffset = offset
+    this.#context.onLogStartMoved()
+    if (this.#leaderEpochs.advanceStartTo(offset)) this.#leaderEpochFile.save().catch(ignoreReported)
+  }
+
+  #removeSegments(count: number): void {
+    if (count === 0) return
+    const removed = this.#segments.takeFirst(count)
+    const { baseOffset } = this.#segments.first
+    if (baseOffset > this.#logStartOffset) this.#moveStart(baseOffset)
+    for (const segment of removed) segment.remove()
+    this.#unsynced = this.#unsynced.filter((segment) => !removed.includes(segment))
+    this.#directoryDirty = true
+    this.#context.report(
+      'debug',
+      'segments deleted',
+      this.#fields({ count, logStartOffset: this.#logStartOffset }),
+    )
+  }
+
+  #abortedTransactions(range: { readonly from: number; readonly to: number }): readonly AbortedTransaction[] {
+    const found: AbortedTransaction[] = []
+    const segments = this.#segments
+    for (let index = segments.indexOf(range.from); index < segments.count; index++) {
+      if (segments.at(index)!.transactions.collect(range, found)) break
+    }
+    return found
+  }
+
+  #answer(verdict: Exclude<ProducerVerdict, { kind: 'accepted' }>, stampsTime: boolean): AppendResult {
+    if (verdict.kind === 'rejected') return verdict
+    const { firstOffset, lastOffset, timestampMs } = verdict.batch
+    return {
+      kind: 'duplicate',
+      baseOffset: firstOffset,
+      lastOffset,
+      logAppendTimeMs: stampsTime ? timestampMs : -1,
+      logStartOffset: this.#logStartOffset,
+    }
+  }
+
+  #appended(baseOffset: number, logAppendTimeMs: number): AppendResult {
+    return {
+      kind: 'appended',
+      baseOffset,
+      lastOffset: this.#endOffset - 1,
+      logAppendTimeMs,
+      logStartOffset: this.#logStartOffset,
+    }
+  }
+
+  #fields(more: Readonly<Record<string, unknown>>): Record<string, unknown> {
+    return { topic: this.topic, partition: this.partition, ...more }
+  }
+}
+
+export type AppendResult =
+  | {
+      /** `duplicate`: the batch was appended before; the offsets are those that it got then. */
+      readonly kind: 'appended' | 'duplicate'
+      readonly baseOffset: number
+      readonly lastOffset: number
+      /** The records' timestamp when the topic says LogAppendTime, otherwise −1. */
+      readonly logAppendTimeMs: number
+      readonly logStartOffset: number
+    }
+  | { readonly kind: 'rejected'; readonly error: ErrorCode; readonly message: string }
+
+export type ReadResult =
+  | {
+      readonly kind: 'data'
+      /** Whole batches as they lie in the file; empty when there is nothing to give. */
+      readonly records: Buffer
+      readonly highWatermark: number
+      readonly lastStableOffset: number
+      readonly logStartOffset: number
+      /** Whose data in `records` is to be dropped from which offset on; null for read_uncommitted. */
+      readonly abortedTransactions: readonly AbortedTransaction[] | null
+    }
+  | {
+      readonly kind: 'out-of-range'
+      readonly highWatermark: number
+      readonly lastStableOffset: number
+      readonly logStartOffset: number
+    }
+
+function refused(error: MillraceError): AppendResult {
+  return { kind: 'rejected', error: ErrorCode.KAFKA_STORAGE_ERROR, message: error.message }
+}
+
+/** For work that nobody waits for; its failure is reported and kept where it happens. */
+function ignoreReported(): void {}

@@ -1,0 +1,269 @@
+import { ErrorCode } from '../protocol/error-code.ts'
+import { type BatchHeader, isTransactional } from '../protocol/record-batch.ts'
+
+/**
+ * What a partition knows about its idempotent and transactional producers, and the rules that follow from it (KIP-98,
+ * KIP-360, KIP-890):
+ *
+ *  - A producer's batches follow one another without a gap in their sequence numbers; after 2^31 − 1 comes 0.
+ *  - The last five batches are remembered, so that a producer with five requests in flight may repeat any of them and
+ *    is answered with the offset it got the first time.
+ *  - A new epoch starts at sequence 0; an older epoch is fenced off. A producer that is unknown may start anywhere: its
+ *    earlier batches may have been deleted.
+ *  - A transaction is open on the partition from its producer's first transactional batch to its marker. Open ones are
+ *    kept in order of their first offset, so the first of them bounds the last stable offset.
+ *
+ * `check…` only look; `apply…` only change. Replay after a restart applies without checking.
+ */
+
+/** Batches remembered per producer: as many as a producer may have in flight. */
+export const REMEMBERED_BATCHES = 5
+
+const SEQUENCES = 2 ** 31
+
+export interface RememberedBatch {
+  readonly firstSequence: number
+  readonly lastSequence: number
+  readonly firstOffset: number
+  readonly lastOffset: number
+  readonly timestampMs: number
+}
+
+export interface ProducerState {
+  readonly producerId: number
+  readonly producerEpoch: number
+  /** −1 until a marker came. */
+  readonly coordinatorEpoch: number
+  /** When it was last heard of, by the log's clock. */
+  readonly lastSeenMs: number
+  /** First offset of its open transaction, −1 when none is open. */
+  readonly transactionFirstOffset: number
+  /** Oldest first. */
+  readonly batches: readonly RememberedBatch[]
+}
+
+export interface OpenTransaction {
+  readonly producerId: number
+  readonly producerEpoch: number
+  readonly firstOffset: number
+}
+
+export type ProducerVerdict =
+  | { readonly kind: 'accepted' }
+  | { readonly kind: 'duplicate'; readonly batch: RememberedBatch }
+  | { readonly kind: 'rejected'; readonly error: ErrorCode; readonly message: string }
+
+const ACCEPTED: ProducerVerdict = { kind: 'accepted' }
+
+interface MutableState {
+  producerId: number
+  producerEpoch: number
+  coordinatorEpoch: number
+  lastSeenMs: number
+  transactionFirstOffset: number
+  batches: RememberedBatch[]
+}
+
+export class ProducerStates {
+  readonly #producers = new Map<number, MutableState>()
+  /** Open transactions by producer; insertion order is the order of their first offsets. */
+  readonly #open = new Map<number, MutableState>()
+
+  get size(): number {
+    return this.#producers.size
+  }
+
+  producers(): Iterable<ProducerState> {
+    return this.#producers.values()
+  }
+
+  producer(producerId: number): ProducerState | undefined {
+    return this.#producers.get(producerId)
+  }
+
+  openTransactions(): OpenTransaction[] {
+    return [...this.#open.values()].map((state) => ({
+      producerId: state.producerId,
+      producerEpoch: state.producerEpoch,
+      firstOffset: state.transactionFirstOffset,
+    }))
+  }
+
+  /** First offset of the oldest open transaction, leaving out one producer's if given; undefined when there is none. */
+  oldestOpenOffset(exceptProducerId?: number): number | undefined {
+    for (const [producerId, state] of this.#open) {
+      if (producerId !== exceptProducerId) return state.transactionFirstOffset
+    }
+    return undefined
+  }
+
+  /** Whether a batch of records may be appended. Batches without a producer id always may. */
+  check(header: BatchHeader, origin: 'client' | 'coordinator'): ProducerVerdict {
+    if (header.producerId < 0) return ACCEPTED
+    if (origin === 'client' && header.baseSequence < 0) {
+      return rejected(
+        ErrorCode.INVALID_RECORD,
+        `sequence ${header.baseSequence} with producer id ${header.producerId}`,
+      )
+    }
+    const state = this.#producers.get(header.producerId)
+    if (state === undefined) return ACCEPTED
+    if (header.producerEpoch < state.producerEpoch) {
+      return rejected(
+        ErrorCode.INVALID_PRODUCER_EPOCH,
+        `producer ${header.producerId} has epoch ${state.producerEpoch}, the batch ${header.producerEpoch}`,
+      )
+    }
+    if (state.transactionFirstOffset >= 0 && !isTransactional(header.attributes)) {
+      return rejected(
+        ErrorCode.INVALID_TXN_STATE,
+        `producer ${header.producerId} sent a batch outside of its open transaction`,
+      )
+    }
+    return origin === 'client' ? checkSequence(header, state) : ACCEPTED
+  }
+
+  /** Whether an end-of-transaction marker may be appended. */
+  checkMarker(marker: MarkerOrigin): ProducerVerdict {
+    const state = this.#producers.get(marker.producerId)
+    if (state === undefined) return ACCEPTED
+    if (marker.producerEpoch < state.producerEpoch) {
+      return rejected(
+        ErrorCode.INVALID_PRODUCER_EPOCH,
+        `producer ${marker.producerId} has epoch ${state.producerEpoch}, the marker ${marker.producerEpoch}`,
+      )
+    }
+    if (marker.coordinatorEpoch < state.coordinatorEpoch) {
+      return rejected(
+        ErrorCode.TRANSACTION_COORDINATOR_FENCED,
+        `coordinator epoch ${marker.coordinatorEpoch} is older than ${state.coordinatorEpoch}`,
+      )
+    }
+    return ACCEPTED
+  }
+
+  /** Takes in a batch that was appended at `baseOffset`. */
+  apply(header: BatchHeader, placed: { readonly baseOffset: number; readonly nowMs: number }): void {
+    if (header.producerId < 0) return
+    const state = this.#stateFor(header.producerId, header.producerEpoch)
+    state.lastSeenMs = placed.nowMs
+    if (header.baseSequence >= 0) {
+      if (state.batches.length === REMEMBERED_BATCHES) state.batches.shift()
+      state.batches.push({
+        firstSequence: header.baseSequence,
+        lastSequence: lastSequenceOf(header),
+        firstOffset: placed.baseOffset,
+        lastOffset: placed.baseOffset + header.lastOffsetDelta,
+        timestampMs: header.maxTimestamp,
+      })
+    }
+    if (isTransactional(header.attributes) && state.transactionFirstOffset < 0) {
+      state.transactionFirstOffset = placed.baseOffset
+      this.#open.set(header.producerId, state)
+    }
+  }
+
+  /** Takes in a marker; returns the first offset of the transaction that it ended, if one was open. */
+  applyMarker(marker: MarkerOrigin & { readonly nowMs: number }): number | undefined {
+    const state = this.#stateFor(marker.producerId, marker.producerEpoch)
+    const firstOffset = state.transactionFirstOffset
+    state.coordinatorEpoch = marker.coordinatorEpoch
+    state.lastSeenMs = marker.nowMs
+    state.transactionFirstOffset = -1
+    this.#open.delete(marker.producerId)
+    return firstOffset < 0 ? undefined : firstOffset
+  }
+
+  /** Forgets producers that were silent for longer than `expirationMs` and have no open transaction. */
+  expire(nowMs: number, expirationMs: number): number {
+    let count = 0
+    for (const state of this.#producers.values()) {
+      if (state.transactionFirstOffset < 0 && nowMs - state.lastSeenMs >= expirationMs) {
+        this.#producers.delete(state.producerId)
+        count++
+      }
+    }
+    return count
+  }
+
+  /** Puts back a producer from a snapshot; snapshots hold each producer once. */
+  restore(saved: ProducerState): void {
+    this.#producers.set(saved.producerId, { ...saved, batches: [...saved.batches] })
+  }
+
+  /** To be called after the last `restore`: brings the open transactions into the order of their first offsets. */
+  restored(): void {
+    const open = [...this.#producers.values()].filter((state) => state.transactionFirstOffset >= 0)
+    open.sort((a, b) => a.transactionFirstOffset - b.transactionFirstOffset)
+    this.#open.clear()
+    for (const state of open) this.#open.set(state.producerId, state)
+  }
+
+  #stateFor(producerId: number, producerEpoch: number): MutableState {
+    let state = this.#producers.get(producerId)
+    if (state === undefined) {
+      state = {
+        producerId,
+        producerEpoch,
+        coordinatorEpoch: -1,
+        lastSeenMs: 0,
+        transactionFirstOffset: -1,
+        batches: [],
+      }
+      this.#producers.set(producerId, state)
+    } else if (state.producerEpoch !== producerEpoch) {
+      state.producerEpoch = producerEpoch
+      state.batches = []
+    }
+    return state
+  }
+}
+
+export interface MarkerOrigin {
+  readonly producerId: number
+  readonly producerEpoch: number
+  readonly coordinatorEpoch: number
+}
+
+/** Sequence number of a batch's last record. */
+export function lastSequenceOf(header: BatchHeader): number {
+  return (header.baseSequence + header.lastOffsetDelta) % SEQUENCES
+}
+
+function checkSequence(header: BatchHeader, state: MutableState): ProducerVerdict {
+  const first = header.baseSequence
+  if (header.producerEpoch !== state.producerEpoch) {
+    if (first === 0) return ACCEPTED
+    return rejected(
+      ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
+      `producer ${header.producerId} begins epoch ${header.producerEpoch} with sequence ${first} instead of 0`,
+    )
+  }
+  const newest = state.batches.at(-1)
+  const expected = newest === undefined ? 0 : (newest.lastSequence + 1) % SEQUENCES
+  if (first === expected) return ACCEPTED
+  const last = lastSequenceOf(header)
+  const repeated = state.batches.find((batch) => batch.firstSequence === first && batch.lastSequence === last)
+  if (repeated !== undefined) return { kind: 'duplicate', batch: repeated }
+  const oldest = state.batches[0]
+  if (oldest !== undefined && isBefore(last, oldest.firstSequence)) {
+    return rejected(
+      ErrorCode.DUPLICATE_SEQUENCE_NUMBER,
+      `sequences ${first} to ${last} of producer ${header.producerId} were appended before the last ${REMEMBERED_BATCHES} batches`,
+    )
+  }
+  return rejected(
+    ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
+    `sequence ${first} of producer ${header.producerId} where ${expected} was expected`,
+  )
+}
+
+/** Whether sequence `a` lies less than half the circle before `b`. */
+function isBefore(a: number, b: number): boolean {
+  const distance = (b - a + SEQUENCES) % SEQUENCES
+  return distance > 0 && distance < SEQUENCES / 2
+}
+
+function rejected(error: ErrorCode, message: string): ProducerVerdict {
+  return { kind: 'rejected', error, message }
+}

@@ -1,0 +1,275 @@
+import { join } from 'node:path/posix'
+import { BATCH_HEADER_BYTES, type BatchHeader } from '../protocol/record-batch.ts'
+import { BatchScanner } from './batch-scanner.ts'
+import { OffsetIndex } from './offset-index.ts'
+import type { LogFile, OpenFiles } from './open-files.ts'
+import { segmentFileName } from './segment-file-names.ts'
+import { TimeIndex } from './time-index.ts'
+import { TransactionIndex } from './transaction-index.ts'
+
+/**
+ * One segment: a `.log` file of record batches and its indexes, which are opened when first needed and rebuilt from the
+ * log when they are missing or cannot be right.
+ *
+ * Invariants:
+ *  - `sizeBytes` is where the next batch goes; bytes behind it in the file mean nothing.
+ *  - The indexes hold only what is true of the batches below `sizeBytes`.
+ */
+export class Segment {
+  readonly baseOffset: number
+  readonly log: LogFile
+  readonly transactions: TransactionIndex
+  readonly createdMs: number
+  sizeBytes: number
+  readonly #files: OpenFiles
+  readonly #directory: string
+  readonly #indexIntervalBytes: () => number
+  #offsetIndex: OffsetIndex | undefined
+  #timeIndex: TimeIndex | undefined
+  #bytesSinceIndexEntry = 0
+  /** Largest timestamp and the last offset of the first batch that has it; known once the time index is open. */
+  #maxTimestampMs = -1
+  #maxTimestampOffset = -1
+  #firstTimestampMs: number | undefined
+
+  private constructor(
+    place: SegmentPlace,
+    state: { readonly sizeBytes: number; readonly createdMs: number; readonly hasTransactions: boolean },
+  ) {
+    this.baseOffset = place.baseOffset
+    this.#files = place.files
+    this.#directory = place.directory
+    this.#indexIntervalBytes = place.indexIntervalBytes
+    this.log = place.files.file(join(place.directory, segmentFileName(place.baseOffset, 'log')))
+    const transactionFile = place.files.file(
+      join(place.directory, segmentFileName(place.baseOffset, 'txnindex')),
+    )
+    this.transactions = new TransactionIndex(transactionFile, state.hasTransactions ? 'on disk' : 'absent')
+    this.sizeBytes = state.sizeBytes
+    this.createdMs = state.createdMs
+  }
+
+  /** A new, empty segment; its `.log` file exists afterwards and is empty. */
+  static create(place: SegmentPlace, nowMs: number): Segment {
+    const segment = new Segment(place, { sizeBytes: 0, createdMs: nowMs, hasTransactions: false })
+    segment.log.create()
+    if (segment.log.sizeBytes() > 0) segment.log.truncate(0)
+    segment.#startIndexes()
+    return segment
+  }
+
+  /** A segment that is on disk; nothing is opened yet. */
+  static existing(
+    place: SegmentPlace,
+    state: { readonly sizeBytes: number; readonly modifiedMs: number; readonly hasTransactions: boolean },
+  ): Segment {
+    return new Segment(place, { ...state, createdMs: state.modifiedMs })
+  }
+
+  get offsetIndex(): OffsetIndex {
+    if (this.#offsetIndex === undefined) this.#openIndexes()
+    return this.#offsetIndex!
+  }
+
+  get timeIndex(): TimeIndex {
+    if (this.#timeIndex === undefined) this.#openIndexes()
+    return this.#timeIndex!
+  }
+
+  /** Largest timestamp of a record, −1 when there is none. */
+  get maxTimestampMs(): number {
+    if (this.#timeIndex === undefined) this.#openIndexes()
+    return this.#maxTimestampMs
+  }
+
+  /** Last offset of the first batch with the largest timestamp. */
+  get maxTimestampOffset(): number {
+    if (this.#timeIndex === undefined) this.#openIndexes()
+    return this.#maxTimestampOffset
+  }
+
+  /** Largest timestamp of the first batch, undefined in an empty segment. It says when the segment is to be rolled. */
+  get firstTimestampMs(): number | undefined {
+    if (this.#firstTimestampMs === undefined && this.sizeBytes > 0)
+      this.#firstTimestampMs = this.scan({ chunkBytes: BATCH_HEADER_BYTES }).next()?.maxTimestamp
+    return this.#firstTimestampMs
+  }
+
+  /** Writes a batch at the end. Throws what the disk throws, and may leave rubbish behind `sizeBytes` then. */
+  append(batch: Buffer, added: { readonly lastOffset: number; readonly maxTimestampMs: number }): void {
+    const position = this.sizeBytes
+    this.log.write([batch], position)
+    this.sizeBytes = position + batch.length
+    this.#index({
+      position,
+      sizeBytes: batch.length,
+      lastOffset: added.lastOffset,
+      maxTimestampMs: added.maxTimestampMs,
+    })
+  }
+
+  /** Cuts the file to `sizeBytes`, when a failed write left something behind. */
+  cutRubbish(): void {
+    this.log.truncate(this.sizeBytes)
+  }
+
+  /** Position of the first batch whose last offset is `offset` or above; `sizeBytes` when there is none. */
+  positionOf(offset: number): number {
+    const scanner = this.scan({ start: this.offsetIndex.positionFor(offset), chunkBytes: 4096 })
+    for (let header = scanner.next(); header !== undefined; header = scanner.next()) {
+      if (header.baseOffset + header.lastOffsetDelta >= offset) return scanner.position
+    }
+    return this.sizeBytes
+  }
+
+  /** The offset after the last record, undefined when the file does not end with a whole batch. Looks only behind the last index entry. */
+  readNextOffset(): number | undefined {
+    const scanner = this.scan({ start: this.offsetIndex.lastPosition(), chunkBytes: 4096 })
+    let next = this.baseOffset
+    for (let header = scanner.next(); header !== undefined; header = scanner.next())
+      next = header.baseOffset + header.lastOffsetDelta + 1
+    return scanner.problem === undefined ? next : undefined
+  }
+
+  scan(
+    options: {
+      readonly start?: number
+      readonly verifyFromOffset?: number
+      readonly chunkBytes?: number
+    } = {},
+  ): BatchScanner {
+    return new BatchScanner({
+      file: this.log,
+      start: options.start ?? 0,
+      end: this.sizeBytes,
+      minBaseOffset: this.baseOffset,
+      ...options,
+    })
+  }
+
+  /** Empties the indexes, to be filled again by `reindex` for each batch from the front. */
+  startReindexing(): void {
+    this.#startIndexes()
+    this.transactions.clear()
+  }
+
+  /** Enters a batch that is in the file already. */
+  reindex(header: BatchHeader, position: number): void {
+    this.#index({
+      position,
+      sizeBytes: header.sizeBytes,
+      lastOffset: header.baseOffset + header.lastOffsetDelta,
+      maxTimestampMs: header.maxTimestamp,
+    })
+  }
+
+  /** Writes the indexes out whole, the largest timestamp last, as a closed segment has them. */
+  seal(): void {
+    if (this.#offsetIndex === undefined || this.#timeIndex === undefined) return
+    this.#timeIndex.append(this.#maxTimestampMs, this.#maxTimestampOffset)
+    this.#offsetIndex.seal()
+    this.#timeIndex.seal()
+    this.transactions.seal()
+  }
+
+  /** Waits until log and indexes are on the device; `seal` comes first. */
+  async syncAll(): Promise<void> {
+    const syncs = [this.log.sync(), this.transactions.sync()]
+    if (this.#offsetIndex !== undefined) syncs.push(this.#offsetIndex.sync())
+    if (this.#timeIndex !== undefined) syncs.push(this.#timeIndex.sync())
+    await Promise.all(syncs)
+  }
+
+  close(): void {
+    this.log.close()
+    this.#offsetIndex?.close()
+    this.#timeIndex?.close()
+    this.transactions.close()
+  }
+
+  /** Deletes the files, the log first: what else is left by a crash is then known to be an orphan. */
+  remove(): void {
+    this.log.remove()
+    for (const kind of ['index', 'timeindex', 'txnindex'] as const) {
+      this.#files.file(join(this.#directory, segmentFileName(this.baseOffset, kind))).remove()
+    }
+    this.close()
+  }
+
+  #index(batch: {
+    readonly position: number
+    readonly sizeBytes: number
+    readonly lastOffset: number
+    readonly maxTimestampMs: number
+  }): void {
+    if (batch.maxTimestampMs > this.#maxTimestampMs) {
+      this.#maxTimestampMs = batch.maxTimestampMs
+      this.#maxTimestampOffset = batch.lastOffset
+    }
+    this.#firstTimestampMs ??= batch.maxTimestampMs
+    if (this.#bytesSinceIndexEntry > this.#indexIntervalBytes()) {
+      this.offsetIndex.append(batch.lastOffset, batch.position)
+      this.timeIndex.append(this.#maxTimestampMs, this.#maxTimestampOffset)
+      this.#bytesSinceIndexEntry = 0
+    }
+    this.#bytesSinceIndexEntry += batch.sizeBytes
+  }
+
+  #startIndexes(): void {
+    const { offsetFile, timeFile } = this.#indexFiles()
+    this.#offsetIndex?.close()
+    this.#timeIndex?.close()
+    this.#offsetIndex = OffsetIndex.empty(offsetFile, this.baseOffset)
+    this.#timeIndex = TimeIndex.empty(timeFile, this.baseOffset)
+    this.#bytesSinceIndexEntry = 0
+    this.#maxTimestampMs = -1
+    this.#maxTimestampOffset = -1
+    this.#firstTimestampMs = undefined
+  }
+
+  #openIndexes(): void {
+    const { offsetFile, timeFile } = this.#indexFiles()
+    const offsetIndex = OffsetIndex.load(offsetFile, {
+      baseOffset: this.baseOffset,
+      logSizeBytes: this.sizeBytes,
+    })
+    const timeIndex = TimeIndex.load(timeFile, this.baseOffset)
+    const usable =
+      offsetIndex !== undefined &&
+      timeIndex !== undefined &&
+      (timeIndex.last() !== undefined || this.sizeBytes === 0)
+    if (!usable) return this.#rebuildIndexes()
+    this.#offsetIndex = offsetIndex
+    this.#timeIndex = timeIndex
+    this.#maxTimestampMs = timeIndex.last()?.timestampMs ?? -1
+    this.#maxTimestampOffset = timeIndex.last()?.offset ?? -1
+    this.#bytesSinceIndexEntry = this.sizeBytes - offsetIndex.lastPosition()
+  }
+
+  #rebuildIndexes(): void {
+    this.#startIndexes()
+    const scanner = this.scan()
+    for (let header = scanner.next(); header !== undefined; header = scanner.next())
+      this.reindex(header, scanner.position)
+    try {
+      this.seal()
+    } catch {
+      // No room for the files: what was rebuilt is in memory, which is all that a reader needs.
+    }
+  }
+
+  #indexFiles(): { readonly offsetFile: LogFile; readonly timeFile: LogFile } {
+    return {
+      offsetFile: this.#files.file(join(this.#directory, segmentFileName(this.baseOffset, 'index'))),
+      timeFile: this.#files.file(join(this.#directory, segmentFileName(this.baseOffset, 'timeindex'))),
+    }
+  }
+}
+
+export interface SegmentPlace {
+  readonly files: OpenFiles
+  readonly directory: string
+  readonly baseOffset: number
+  /** `index.interval.bytes` of the moment. */
+  readonly indexIntervalBytes: () => number
+}
