@@ -1,0 +1,92 @@
+/**
+ * Millrace against its rivals, measured side by side on this machine.
+ *
+ *     npm run -s bench -- list                 the benchmarks by name
+ *     npm run -s bench -- NAME [NAME …]        run these, print their tables, write bench/results/NAME.json
+ *     npm run -s bench -- all
+ *
+ * Options: --runs N (3), --case TEXT (only cases whose name holds TEXT), --only ours|rival, and --scale F, which makes
+ * all amounts smaller to try a benchmark out. With --only, --case or --scale no result is written.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { witness } from '../conformance/tools/witnesses.ts'
+import { benchmarks } from './benchmarks.ts'
+import { alternate } from './harness/alternate.ts'
+import type { Benchmark, SideName } from './harness/benchmark.ts'
+import { machineFacts } from './harness/machine-facts.ts'
+import { printCase, summarize } from './harness/summary.ts'
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    runs: { type: 'string', default: '3' },
+    scale: { type: 'string', default: '1' },
+    case: { type: 'string', default: '' },
+    only: { type: 'string' },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
+})
+
+if (values.help || positionals.length === 0 || positionals[0] === 'list') {
+  console.log(
+    'Benchmarks (npm run -s bench -- NAME [--runs N] [--case TEXT] [--only ours|rival] [--scale F], or all):',
+  )
+  for (const { name, what } of benchmarks) console.log(`  ${name.padEnd(20)}${what}`)
+} else {
+  const chosen = positionals[0] === 'all' ? benchmarks : positionals.map(benchmarkOf)
+  for (const benchmark of chosen) await measure(benchmark)
+}
+
+function benchmarkOf(name: string): Benchmark {
+  const found = benchmarks.find((benchmark) => benchmark.name === name)
+  if (found === undefined) {
+    console.error(
+      `There is no benchmark ${name}. Those there are: ${benchmarks.map((each) => each.name).join(', ')}.`,
+    )
+    process.exit(2)
+  }
+  return found
+}
+
+async function measure(benchmark: Benchmark): Promise<void> {
+  for (const name of benchmark.needs) {
+    if (witness(name).isHere()) continue
+    console.error(`fetching ${name}: ${witness(name).what}`)
+    witness(name).fetch()
+  }
+  const runs = Number(values.runs)
+  const scale = Number(values.scale)
+  const sides: SideName[] =
+    values.only === 'ours' ? ['ours'] : values.only === 'rival' ? ['rival'] : ['ours', 'rival']
+  const cases = []
+  for (const benchmarkCase of benchmark.cases.filter((each) => each.name.includes(values.case))) {
+    const progress = (line: string): void => showProgress(`${benchmark.name} · ${line}`)
+    const samples = await alternate(benchmarkCase, { runs, scale, sides, progress })
+    showProgress('')
+    const measures = summarize(benchmark.measures, samples)
+    console.log(`${printCase(benchmark, benchmarkCase.name, measures)}\n`)
+    cases.push({ name: benchmarkCase.name, configuration: benchmarkCase.configuration, measures })
+  }
+  if (scale !== 1 || sides.length !== 2 || values.case !== '') return
+  const result = {
+    benchmark: benchmark.name,
+    what: benchmark.what,
+    rival: benchmark.rival,
+    measuredOn: new Date().toISOString().slice(0, 10),
+    machine: machineFacts(),
+    runs,
+    configuration: benchmark.configuration,
+    cases,
+  }
+  const folder = join(import.meta.dirname, 'results')
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(join(folder, `${benchmark.name}.json`), `${JSON.stringify(result, undefined, 2)}\n`)
+  console.log(`written to bench/results/${benchmark.name}.json`)
+}
+
+/** One line on the terminal that is written over; nothing where the output is not a terminal. */
+function showProgress(line: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${line}`)
+}
