@@ -5,7 +5,9 @@ import { MillraceError } from '../../base/millrace-error.ts'
  * the type of its default or as the text that a properties file would hold. What a setting means is in `doc`, which
  * DescribeConfigs shows too.
  */
-export type BrokerConfig = { readonly [Name in keyof typeof BROKER_SETTINGS]: (typeof BROKER_SETTINGS)[Name]['default'] }
+export type BrokerConfig = {
+  readonly [Name in keyof typeof BROKER_SETTINGS]: (typeof BROKER_SETTINGS)[Name]['default']
+}
 
 /** Kafka's types of a setting; they decide how a text is read and checked. */
 export type SettingType = 'boolean' | 'int' | 'long' | 'string' | 'list'
@@ -45,60 +47,140 @@ function list(fallback: string, values: readonly string[], doc: string): Setting
 /** Every setting of the broker, by Kafka's name. */
 export const BROKER_SETTINGS = {
   // Topics
-  'auto.create.topics.enable': bool(true, 'Create a topic when a client asks for its metadata and allows it.'),
+  'auto.create.topics.enable': bool(
+    true,
+    'Create a topic when a client asks for its metadata and allows it.',
+  ),
   'delete.topic.enable': bool(true, 'Whether topics may be deleted.'),
   'num.partitions': int(1, 1, 'Partitions of a topic that is created without saying how many.'),
-  'default.replication.factor': int(1, 1, 'Replicas of a topic that is created without saying how many; there is one node.', 1),
+  'default.replication.factor': int(
+    1,
+    1,
+    'Replicas of a topic that is created without saying how many; there is one node.',
+    1,
+  ),
 
   // Connections and requests
-  'socket.request.max.bytes': int(104_857_600, 1, 'Largest request; a connection that sends a larger one is closed.'),
-  'connections.max.idle.ms': long(600_000, -1, 'Close a connection that has been silent for so long; -1 never does.'),
+  'socket.request.max.bytes': int(
+    104_857_600,
+    1,
+    'Largest request; a connection that sends a larger one is closed.',
+  ),
+  'connections.max.idle.ms': long(
+    600_000,
+    -1,
+    'Close a connection that has been silent for so long; -1 never does.',
+  ),
   'max.connections': int(INT_MAX, 1, 'Connections at the same time; further ones are closed at once.'),
-  'max.connection.requests': int(256, 1, 'Requests of one connection in work at the same time; further ones wait unread. (Millrace only)'),
-  'fetch.max.bytes': int(57_671_680, 1024, 'Most bytes in one fetch answer; a first batch that is larger is still given.'),
-  'max.incremental.fetch.session.cache.slots': int(1000, 0, 'Incremental fetch sessions that are kept; 0 keeps none.'),
+  'max.connection.requests': int(
+    256,
+    1,
+    'Requests of one connection in work at the same time; further ones wait unread. (Millrace only)',
+  ),
+  'fetch.max.bytes': int(
+    57_671_680,
+    1024,
+    'Most bytes in one fetch answer; a first batch that is larger is still given.',
+  ),
+  'max.incremental.fetch.session.cache.slots': int(
+    1000,
+    0,
+    'Incremental fetch sessions that are kept; 0 keeps none.',
+  ),
 
   // Records
   'message.max.bytes': int(1_048_588, 0, 'Largest record batch, as it is sent (after compression).'),
-  'compression.type': oneOf('producer', ['producer', 'uncompressed', 'gzip', 'snappy', 'lz4', 'zstd'], 'Codec of stored batches; "producer" keeps them as sent.'),
-  'log.message.timestamp.type': oneOf('CreateTime', ['CreateTime', 'LogAppendTime'], 'Whether records carry the producer’s time or the time of their append.'),
-  'log.message.timestamp.before.max.ms': long(LONG_MAX, 0, 'How far a record’s time may be behind the broker’s.'),
-  'log.message.timestamp.after.max.ms': long(3_600_000, 0, 'How far a record’s time may be ahead of the broker’s.'),
+  'compression.type': oneOf(
+    'producer',
+    ['producer', 'uncompressed', 'gzip', 'snappy', 'lz4', 'zstd'],
+    'Codec of stored batches; "producer" keeps them as sent.',
+  ),
+  'log.message.timestamp.type': oneOf(
+    'CreateTime',
+    ['CreateTime', 'LogAppendTime'],
+    'Whether records carry the producer’s time or the time of their append.',
+  ),
+  'log.message.timestamp.before.max.ms': long(
+    LONG_MAX,
+    0,
+    'How far a record’s time may be behind the broker’s.',
+  ),
+  'log.message.timestamp.after.max.ms': long(
+    3_600_000,
+    0,
+    'How far a record’s time may be ahead of the broker’s.',
+  ),
 
   // Storage
   'log.segment.bytes': int(1_073_741_824, 14, 'Size at which a segment is closed and a new one begun.'),
   'log.roll.ms': long(604_800_000, 1, 'Age at which a segment is closed even when it is small.'),
   'log.retention.ms': long(604_800_000, -1, 'Age at which records may be deleted; -1 keeps them.'),
-  'log.retention.bytes': long(-1, -1, 'Size of a partition above which its oldest segments are deleted; -1 is no limit.'),
+  'log.retention.bytes': long(
+    -1,
+    -1,
+    'Size of a partition above which its oldest segments are deleted; -1 is no limit.',
+  ),
   'log.retention.check.interval.ms': long(300_000, 1, 'How often retention is looked at.'),
-  'log.cleanup.policy': list('delete', ['delete', 'compact'], 'What happens to old segments: delete, compact, or both.'),
+  'log.cleanup.policy': list(
+    'delete',
+    ['delete', 'compact'],
+    'What happens to old segments: delete, compact, or both.',
+  ),
   'log.cleaner.delete.retention.ms': long(86_400_000, 0, 'How long tombstones stay in a compacted topic.'),
   'log.cleaner.min.compaction.lag.ms': long(0, 0, 'How long a record stays uncompacted at least.'),
   'log.index.interval.bytes': int(4096, 0, 'How many bytes of log per entry of the offset index.'),
   'log.index.size.max.bytes': int(10_485_760, 4, 'Largest index; a segment whose index is full is closed.'),
   'log.segment.delete.delay.ms': long(60_000, 0, 'How long the files of a deleted segment stay on disk.'),
   'min.insync.replicas': int(1, 1, 'Capped at the replication factor, which is 1 here.'),
-  'log.flush.acks': oneOf('all', ['all', 'always', 'never'], 'Which answers wait for the device (fdatasync): acks=all alone, acks=1 too, or none. (Millrace only)'),
+  'log.flush.acks': oneOf(
+    'all',
+    ['all', 'always', 'never'],
+    'Which answers wait for the device (fdatasync): acks=all alone, acks=1 too, or none. (Millrace only)',
+  ),
 
   // Consumer groups
-  'group.initial.rebalance.delay.ms': int(3000, 0, 'How long an empty group waits for more members before its first rebalance.'),
+  'group.initial.rebalance.delay.ms': int(
+    3000,
+    0,
+    'How long an empty group waits for more members before its first rebalance.',
+  ),
   'group.min.session.timeout.ms': int(6000, 1, 'Shortest session timeout that a member may ask for.'),
   'group.max.session.timeout.ms': int(1_800_000, 1, 'Longest session timeout that a member may ask for.'),
   'group.max.size': int(INT_MAX, 1, 'Most members of a group.'),
-  'offsets.topic.num.partitions': int(4, 1, 'Partitions of __consumer_offsets, created on first use. (Kafka: 50)'),
-  'offsets.topic.segment.bytes': int(104_857_600, 1, 'Segment size of __consumer_offsets.'),
+  'offsets.topic.num.partitions': int(
+    4,
+    1,
+    'Partitions of __consumer_offsets, created on first use. (Kafka: 50)',
+  ),
+  'offsets.topic.segment.bytes': int(8_388_608, 1, 'Segment size of __consumer_offsets. (Kafka: 104857600)'),
   'offsets.retention.minutes': int(10_080, 1, 'How long the offsets of a group without members are kept.'),
   'offsets.retention.check.interval.ms': long(600_000, 1, 'How often expired offsets are looked for.'),
   'offset.metadata.max.bytes': int(4096, 0, 'Longest metadata text of a committed offset.'),
 
   // Producers and transactions
-  'producer.id.expiration.ms': int(86_400_000, 1, 'How long an idle producer’s sequence numbers are remembered.'),
+  'producer.id.expiration.ms': int(
+    86_400_000,
+    1,
+    'How long an idle producer’s sequence numbers are remembered.',
+  ),
   'transaction.max.timeout.ms': int(900_000, 1, 'Longest transaction timeout that a producer may ask for.'),
-  'transaction.state.log.num.partitions': int(4, 1, 'Partitions of __transaction_state, created on first use. (Kafka: 50)'),
-  'transaction.state.log.segment.bytes': int(104_857_600, 1, 'Segment size of __transaction_state.'),
-  'transaction.abort.timed.out.transaction.cleanup.interval.ms': int(10_000, 1, 'How often transactions past their timeout are looked for.'),
+  'transaction.state.log.num.partitions': int(
+    4,
+    1,
+    'Partitions of __transaction_state, created on first use. (Kafka: 50)',
+  ),
+  'transaction.state.log.segment.bytes': int(8_388_608, 1, 'Segment size of __transaction_state. (Kafka: 104857600)'),
+  'transaction.abort.timed.out.transaction.cleanup.interval.ms': int(
+    10_000,
+    1,
+    'How often transactions past their timeout are looked for.',
+  ),
   'transactional.id.expiration.ms': int(604_800_000, 1, 'How long an idle transactional id is remembered.'),
-  'transaction.remove.expired.transaction.cleanup.interval.ms': int(3_600_000, 1, 'How often expired transactional ids are looked for.'),
+  'transaction.remove.expired.transaction.cleanup.interval.ms': int(
+    3_600_000,
+    1,
+    'How often expired transactional ids are looked for.',
+  ),
 } as const satisfies Record<string, Setting<number> | Setting<boolean> | Setting<string>>
 
 export type BrokerSettingName = keyof typeof BROKER_SETTINGS
@@ -118,7 +200,9 @@ export function brokerConfig(given: Readonly<Record<string, unknown>> = {}): Bro
   return config as BrokerConfig
 }
 
-type Parsed = { readonly kind: 'valid'; readonly value: number | boolean | string } | { readonly kind: 'invalid'; readonly problem: string }
+type Parsed =
+  | { readonly kind: 'valid'; readonly value: number | boolean | string }
+  | { readonly kind: 'invalid'; readonly problem: string }
 
 /** Reads a setting's value from its own type or from a text. */
 export function parseSetting(setting: Setting<unknown>, given: unknown): Parsed {
@@ -145,5 +229,9 @@ export function parseSetting(setting: Setting<unknown>, given: unknown): Parsed 
 }
 
 function invalid(name: string, problem: string): MillraceError {
-  return new MillraceError({ code: 'MR_CONFIG_INVALID', message: `${name}: ${problem}.`, fix: 'Correct or remove the setting.' })
+  return new MillraceError({
+    code: 'MR_CONFIG_INVALID',
+    message: `${name}: ${problem}.`,
+    fix: 'Correct or remove the setting.',
+  })
 }

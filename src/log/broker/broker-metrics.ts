@@ -33,7 +33,9 @@ export interface TopicMetrics {
 }
 
 /** Upper bounds of the latency buckets; a fetch's long poll counts as latency. */
-export const LATENCY_BUCKETS_MS: readonly number[] = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 5000]
+export const LATENCY_BUCKETS_MS: readonly number[] = [
+  0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 5000,
+]
 
 /** The counters themselves, incremented in place. */
 export class BrokerCounters {
@@ -59,7 +61,8 @@ export class BrokerCounters {
 
   topic(name: string): TopicCounter {
     let counter = this.#topics.get(name)
-    if (counter === undefined) this.#topics.set(name, (counter = { topic: name, messagesIn: 0, bytesIn: 0, bytesOut: 0 }))
+    if (counter === undefined)
+      this.#topics.set(name, (counter = { topic: name, messagesIn: 0, bytesIn: 0, bytesOut: 0 }))
     return counter
   }
 

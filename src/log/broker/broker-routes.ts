@@ -53,5 +53,8 @@ export function brokerRoutes(): readonly Route[] {
     route(describeLogDirsApi, handleDescribeLogDirs),
     ...coordinatorRoutes,
   ]
-  return [...routes, route(apiVersionsApi, apiVersionsHandler([...routes.map(({ api }) => api), apiVersionsApi]))]
+  return [
+    ...routes,
+    route(apiVersionsApi, apiVersionsHandler([...routes.map(({ api }) => api), apiVersionsApi])),
+  ]
 }

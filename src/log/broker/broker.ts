@@ -5,7 +5,7 @@ import { brokerConfig, type BrokerConfig } from './broker-config.ts'
 import { BrokerCounters, type BrokerMetrics } from './broker-metrics.ts'
 import { brokerRoutes } from './broker-routes.ts'
 import { ServerConnection } from './client-connection.ts'
-import { startCoordinators } from './coordinators.ts'
+import { startCoordinators } from './coordinator-driver.ts'
 import type { CoordinatorEnvironment } from './coordinator-services.ts'
 import { FetchSessions } from './fetch-sessions.ts'
 import { FrameBufferPool } from './frame-assembler.ts'
@@ -127,19 +127,36 @@ class RunningBroker implements Broker {
       logDirectory,
       dataPath,
       freeBytes: () => disk.freeBytes(dataPath),
-      topics: new TopicCatalog({ logDirectory, config, report, waiters: this.#waiters, metrics: this.#counters }),
+      topics: new TopicCatalog({
+        logDirectory,
+        config,
+        report,
+        waiters: this.#waiters,
+        metrics: this.#counters,
+      }),
       waiters: this.#waiters,
-      fetchSessions: new FetchSessions({ slots: config['max.incremental.fetch.session.cache.slots'], clock, random }),
+      fetchSessions: new FetchSessions({
+        slots: config['max.incremental.fetch.session.cache.slots'],
+        clock,
+        random,
+      }),
       advertised,
     }
     this.#coordinators = await startCoordinators(environment)
     this.#router = new Router({ routes: brokerRoutes(), services: { ...environment, ...this.#coordinators } })
-    this.#listener = await world.network.listen({ ...listen, onConnection: (connection) => this.#accept(connection) })
-    const reachable = this.#options.advertised ?? { host: reachableHost(listen.host), port: this.#listener.port }
+    this.#listener = await world.network.listen({
+      ...listen,
+      onConnection: (connection) => this.#accept(connection),
+    })
+    const reachable = this.#options.advertised ?? {
+      host: reachableHost(listen.host),
+      port: this.#listener.port,
+    }
     Object.assign(advertised, reachable)
-    this.#every(config['log.retention.check.interval.ms'], () => logDirectory.applyRetention())
+    this.#every(config['log.retention.check.interval.ms'], () => logDirectory.applyRetention(clock.nowMs()))
     const idleMs = config['connections.max.idle.ms']
-    if (idleMs >= 0) this.#every(Math.min(MAX_SWEEP_INTERVAL_MS, Math.max(1, idleMs / 2)), () => this.#closeIdle(idleMs))
+    if (idleMs >= 0)
+      this.#every(Math.min(MAX_SWEEP_INTERVAL_MS, Math.max(1, idleMs / 2)), () => this.#closeIdle(idleMs))
     report('info', 'broker listens', { host: this.host, port: this.port, clusterId: this.clusterId })
   }
 
@@ -164,14 +181,18 @@ class RunningBroker implements Broker {
     this.#connections.add(client)
     client.start()
     if (this.#closed !== undefined) client.destroy()
-    else if (this.#connections.size > config['max.connections']) client.reject('more connections than max.connections')
+    else if (this.#connections.size > config['max.connections'])
+      client.reject('more connections than max.connections')
   }
 
   #closeIdle(idleMs: number): void {
     const now = this.#options.world.clock.monotonicMs()
     for (const connection of this.#connections) {
       if (connection.idle && now - connection.lastActiveMs > idleMs) {
-        this.#options.report('info', 'idle connection closed', { peer: connection.peer, idleMs: Math.round(now - connection.lastActiveMs) })
+        this.#options.report('info', 'idle connection closed', {
+          peer: connection.peer,
+          idleMs: Math.round(now - connection.lastActiveMs),
+        })
         connection.destroy()
       }
     }
@@ -198,14 +219,16 @@ class RunningBroker implements Broker {
   }
 
   async #closeCoordinators(): Promise<void> {
-    await this.#coordinators?.groups.close()
+    // Transactions first: completing one may still write to the groups' log.
     await this.#coordinators?.transactions.close()
+    await this.#coordinators?.groups.close()
   }
 
   async #close(): Promise<void> {
     this.#stopTimers()
     await this.#listener!.close()
     this.#waiters.close()
+    this.#coordinators!.groups.release()
     await this.#closeConnections()
     await this.#closeCoordinators()
     await this.#options.logDirectory.close()
@@ -218,7 +241,9 @@ class RunningBroker implements Broker {
     return new Promise((resolve) => {
       let open = closing.length
       if (open === 0) return resolve()
-      const grace = this.#options.world.clock.schedule(CLOSE_GRACE_MS, () => closing.forEach((connection) => connection.destroy()))
+      const grace = this.#options.world.clock.schedule(CLOSE_GRACE_MS, () =>
+        closing.forEach((connection) => connection.destroy()),
+      )
       for (const connection of closing) {
         connection.onClose(() => {
           if (--open > 0) return

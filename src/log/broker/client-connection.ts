@@ -86,7 +86,9 @@ export class ServerConnection implements ClientConnection {
     if (this.#closing) return
     this.lastActiveMs = this.#options.clock.monotonicMs()
     this.#options.metrics.bytesIn += chunk.length
-    this.#frames.push(Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length))
+    this.#frames.push(
+      Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length),
+    )
     this.#advance()
   }
 
@@ -128,7 +130,11 @@ export class ServerConnection implements ClientConnection {
   /** Closes because of what the client did, and says so in the log. */
   reject(reason: string): void {
     if (this.#closing) return
-    this.#options.report('warn', 'connection closed by the broker', { peer: this.peer, clientId: this.#lastClientId, reason })
+    this.#options.report('warn', 'connection closed by the broker', {
+      peer: this.peer,
+      clientId: this.#lastClientId,
+      reason,
+    })
     this.#options.metrics.connectionsRejected += 1
     this.destroy()
   }
@@ -156,7 +162,12 @@ export class ServerConnection implements ClientConnection {
   }
 
   #accepting(): boolean {
-    return !this.#blocked && !this.#ending && this.#waiting.length < this.#options.maxRequests && this.#heldBytes <= HELD_BYTES_MAX
+    return (
+      !this.#blocked &&
+      !this.#ending &&
+      this.#waiting.length < this.#options.maxRequests &&
+      this.#heldBytes <= HELD_BYTES_MAX
+    )
   }
 
   #pauseOrResume(): void {

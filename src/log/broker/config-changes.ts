@@ -28,7 +28,10 @@ export function changeConfig(options: {
   }
   const topic = services.logDirectory.topic(resourceName)
   if (topic === undefined) {
-    return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, errorMessage: `The topic '${resourceName}' does not exist.` }
+    return {
+      errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+      errorMessage: `The topic '${resourceName}' does not exist.`,
+    }
   }
   const changed = options.change(topic.config.overrides)
   if (isOutcome(changed)) return changed

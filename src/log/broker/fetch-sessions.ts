@@ -23,7 +23,10 @@ export class FetchSessions {
   }
 
   /** What this request wants to read, after the session (if it has one) took over its changes. */
-  begin(request: FetchRequest, options: { readonly byTopicId: boolean }): FetchPlan | { readonly kind: 'refused'; readonly error: ErrorCode } {
+  begin(
+    request: FetchRequest,
+    options: { readonly byTopicId: boolean },
+  ): FetchPlan | { readonly kind: 'refused'; readonly error: ErrorCode } {
     const { sessionId, sessionEpoch } = request
     if (sessionEpoch === FINAL_EPOCH || sessionEpoch === INITIAL_EPOCH) {
       this.#sessions.delete(sessionId)
@@ -34,11 +37,14 @@ export class FetchSessions {
     }
     const session = this.#sessions.get(sessionId)
     if (session === undefined) return { kind: 'refused', error: ErrorCode.FETCH_SESSION_ID_NOT_FOUND }
-    if (session.byTopicId !== options.byTopicId) return { kind: 'refused', error: ErrorCode.FETCH_SESSION_TOPIC_ID_ERROR }
-    if (session.nextEpoch !== sessionEpoch) return { kind: 'refused', error: ErrorCode.INVALID_FETCH_SESSION_EPOCH }
+    if (session.byTopicId !== options.byTopicId)
+      return { kind: 'refused', error: ErrorCode.FETCH_SESSION_TOPIC_ID_ERROR }
+    if (session.nextEpoch !== sessionEpoch)
+      return { kind: 'refused', error: ErrorCode.INVALID_FETCH_SESSION_EPOCH }
     addPartitions(session.partitions, request, options.byTopicId)
     for (const { topic, topicId, partitions } of request.forgottenTopicsData) {
-      for (const partition of partitions) session.partitions.delete(keyOf(options.byTopicId ? topicId : topic, partition))
+      for (const partition of partitions)
+        session.partitions.delete(keyOf(options.byTopicId ? topicId : topic, partition))
     }
     this.#sessions.delete(sessionId)
     if (session.partitions.size === 0) return { kind: 'full', sessionId: 0, partitions: session.partitions }
@@ -61,7 +67,7 @@ export class FetchSessions {
       this.#sessions.delete(oldestId)
     }
     let id: number
-    do id = (this.#random.uint32() >>> 1) || 1
+    do id = this.#random.uint32() >>> 1 || 1
     while (this.#sessions.has(id))
     this.#sessions.set(id, { byTopicId, partitions, nextEpoch: 1, lastUsedMs: nowMs })
     return id
@@ -108,9 +114,19 @@ function keyOf(topic: string, partition: number): string {
   return `${topic}:${partition}`
 }
 
-function addPartitions(target: Map<string, FetchedPartition>, request: FetchRequest, byTopicId: boolean): void {
+function addPartitions(
+  target: Map<string, FetchedPartition>,
+  request: FetchRequest,
+  byTopicId: boolean,
+): void {
   for (const { topic, topicId, partitions } of request.topics) {
-    for (const { partition, currentLeaderEpoch, fetchOffset, lastFetchedEpoch, partitionMaxBytes } of partitions) {
+    for (const {
+      partition,
+      currentLeaderEpoch,
+      fetchOffset,
+      lastFetchedEpoch,
+      partitionMaxBytes,
+    } of partitions) {
       const key = keyOf(byTopicId ? topicId : topic, partition)
       const known = target.get(key)
       if (known === undefined) {

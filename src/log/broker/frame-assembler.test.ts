@@ -40,7 +40,10 @@ describe('FrameAssembler', () => {
             got.push(...drain(frames))
             at += size
           }
-          assert.deepEqual(got, bodies.map((body) => Buffer.from(body)))
+          assert.deepEqual(
+            got,
+            bodies.map((body) => Buffer.from(body)),
+          )
           assert.equal(frames.partial, false)
         },
       ),

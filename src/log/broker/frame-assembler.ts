@@ -101,7 +101,8 @@ export class FrameAssembler {
       size = this.#prefix.readInt32BE(0)
     }
     if (size < 0) return { invalid: `a request of ${size} bytes` }
-    if (size > this.#maxBytes) return { invalid: `a request of ${size} bytes, more than socket.request.max.bytes (${this.#maxBytes})` }
+    if (size > this.#maxBytes)
+      return { invalid: `a request of ${size} bytes, more than socket.request.max.bytes (${this.#maxBytes})` }
     if (size === 0) return { invalid: 'a request of 0 bytes' }
     this.#size = size
     return undefined

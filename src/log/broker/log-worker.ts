@@ -20,7 +20,12 @@ export type ToLogWorker = { readonly kind: 'close' } | { readonly kind: 'metrics
 
 export type FromLogWorker =
   | { readonly kind: 'started'; readonly host: string; readonly port: number; readonly clusterId: string }
-  | { readonly kind: 'report'; readonly level: ReportLevel; readonly event: string; readonly fields: Readonly<Record<string, unknown>> }
+  | {
+      readonly kind: 'report'
+      readonly level: ReportLevel
+      readonly event: string
+      readonly fields: Readonly<Record<string, unknown>>
+    }
   | { readonly kind: 'metrics'; readonly metrics: BrokerMetrics }
 
 export const main: WorkerMain = async ({ world, pipe, data }) => {

@@ -50,7 +50,11 @@ export class PartitionWaiters {
   #watch(partition: PartitionLog): Watched {
     let watched = this.#partitions.get(partition)
     if (watched === undefined) {
-      const created: Watched = { waiting: new Set(), marked: false, unsubscribe: partition.onAdvance(() => this.#mark(created)) }
+      const created: Watched = {
+        waiting: new Set(),
+        marked: false,
+        unsubscribe: partition.onAdvance(() => this.#mark(created)),
+      }
       this.#partitions.set(partition, (watched = created))
     }
     return watched

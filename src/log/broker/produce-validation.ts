@@ -1,17 +1,17 @@
 /**
- * What a batch must be like before it may be appended: Kafka's rules, mostly on the header alone. Records are opened
- * only where a topic's configuration asks for it: keys of compacted topics, a lower bound on timestamps, another codec.
+ * What a batch must be like before it may be appended: Kafka's rules, on the header alone. Records are opened only
+ * where a topic's configuration asks for it: keys of compacted topics, another codec.
  */
 import { WireError } from '../../base/byte-reader.ts'
 import { ErrorCode } from '../protocol/error-code.ts'
 import {
+  BATCH_HEADER_BYTES,
   compressionOf,
   forEachRecord,
   isControl,
   isTransactional,
   readBatchHeader,
   RecordBatchBuilder,
-  setLogAppendTime,
   verifyBatchCrc,
   type BatchHeader,
 } from '../protocol/record-batch.ts'
@@ -19,14 +19,7 @@ import type { TopicConfig } from '../storage/topic-config.ts'
 import type { Topic } from '../storage/log-directory.ts'
 
 export type BatchCheck =
-  | {
-      readonly kind: 'accepted'
-      readonly batch: Buffer
-      readonly header: BatchHeader
-      /** -1 unless the topic stamps records itself. */
-      readonly logAppendTimeMs: number
-    }
-  | BatchRefusal
+  { readonly kind: 'accepted'; readonly batch: Buffer; readonly header: BatchHeader } | BatchRefusal
 
 interface BatchRefusal {
   readonly kind: 'refused'
@@ -35,7 +28,6 @@ interface BatchRefusal {
   readonly batchIndex?: number
 }
 
-const HEADER_BYTES = 61
 const CODEC_MASK = 7
 const ZSTD = 4
 const ZSTD_FROM = 7
@@ -44,38 +36,61 @@ const MAGIC_AT = 16
 export function checkBatch(options: {
   readonly records: Buffer | null
   readonly topic: Topic
-  readonly nowMs: number
   readonly apiVersion: number
 }): BatchCheck {
-  const { records, topic, nowMs, apiVersion } = options
+  const { records, topic, apiVersion } = options
   const rules = topic.config
-  if (topic.internal) return refused(ErrorCode.INVALID_TOPIC_EXCEPTION, `Clients may not write to the internal topic ${topic.name}.`)
-  if (records === null || records.length === 0) return refused(ErrorCode.INVALID_RECORD, 'A produce request holds exactly one record batch a partition; there is none.')
-  if (records.length <= MAGIC_AT) return refused(ErrorCode.CORRUPT_MESSAGE, `A record batch is cut off after ${records.length} bytes.`)
+  if (topic.internal)
+    return refused(
+      ErrorCode.INVALID_TOPIC_EXCEPTION,
+      `Clients may not write to the internal topic ${topic.name}.`,
+    )
+  if (records === null || records.length === 0)
+    return refused(
+      ErrorCode.INVALID_RECORD,
+      'A produce request holds exactly one record batch a partition; there is none.',
+    )
+  if (records.length <= MAGIC_AT)
+    return refused(ErrorCode.CORRUPT_MESSAGE, `A record batch is cut off after ${records.length} bytes.`)
   const magic = records[MAGIC_AT]
   if (magic !== 2) {
     const error = magic === 0 || magic === 1 ? ErrorCode.INVALID_RECORD : ErrorCode.CORRUPT_MESSAGE
     return refused(error, `Record batches of format 2 are needed; this one has format ${magic}.`)
   }
-  if (records.length < HEADER_BYTES) return refused(ErrorCode.CORRUPT_MESSAGE, `A record batch is cut off after ${records.length} bytes.`)
+  if (records.length < BATCH_HEADER_BYTES)
+    return refused(ErrorCode.CORRUPT_MESSAGE, `A record batch is cut off after ${records.length} bytes.`)
   const header = readBatchHeader(records, 0)
   const { sizeBytes } = header
-  if (sizeBytes < HEADER_BYTES || sizeBytes > records.length) {
-    return refused(ErrorCode.CORRUPT_MESSAGE, `A record batch says that it has ${sizeBytes} bytes where ${records.length} came.`)
+  if (sizeBytes < BATCH_HEADER_BYTES || sizeBytes > records.length) {
+    return refused(
+      ErrorCode.CORRUPT_MESSAGE,
+      `A record batch says that it has ${sizeBytes} bytes where ${records.length} came.`,
+    )
   }
-  if (sizeBytes !== records.length) return refused(ErrorCode.INVALID_RECORD, 'A produce request holds exactly one record batch a partition; there are more.')
+  if (sizeBytes !== records.length)
+    return refused(
+      ErrorCode.INVALID_RECORD,
+      'A produce request holds exactly one record batch a partition; there are more.',
+    )
   if (sizeBytes > rules.maxMessageBytes) {
-    return refused(ErrorCode.MESSAGE_TOO_LARGE, `The record batch has ${sizeBytes} bytes; max.message.bytes of topic ${topic.name} is ${rules.maxMessageBytes}.`)
+    return refused(
+      ErrorCode.MESSAGE_TOO_LARGE,
+      `The record batch has ${sizeBytes} bytes; max.message.bytes of topic ${topic.name} is ${rules.maxMessageBytes}.`,
+    )
   }
-  if (!verifyBatchCrc(records, 0, sizeBytes)) return refused(ErrorCode.CORRUPT_MESSAGE, 'The checksum of the record batch is wrong.')
+  if (!verifyBatchCrc(records, 0, sizeBytes))
+    return refused(ErrorCode.CORRUPT_MESSAGE, 'The checksum of the record batch is wrong.')
   const problem = headerProblem(header)
   if (problem !== undefined) return refused(ErrorCode.INVALID_RECORD, problem)
   const codec = header.attributes & CODEC_MASK
   if (codec > ZSTD) return refused(ErrorCode.CORRUPT_MESSAGE, `Unknown compression codec ${codec}.`)
   if (codec === ZSTD && apiVersion < ZSTD_FROM) {
-    return refused(ErrorCode.UNSUPPORTED_COMPRESSION_TYPE, `zstd needs Produce version ${ZSTD_FROM} or later.`)
+    return refused(
+      ErrorCode.UNSUPPORTED_COMPRESSION_TYPE,
+      `zstd needs Produce version ${ZSTD_FROM} or later.`,
+    )
   }
-  return applyRules(records, header, { rules, nowMs })
+  return applyRules(records, header, rules)
 }
 
 function headerProblem(header: BatchHeader): string | undefined {
@@ -86,68 +101,35 @@ function headerProblem(header: BatchHeader): string | undefined {
   if (header.producerId >= 0 && (header.producerEpoch < 0 || header.baseSequence < 0)) {
     return `The batch of producer ${header.producerId} has epoch ${header.producerEpoch} and sequence ${header.baseSequence}.`
   }
-  if (header.producerId < 0 && isTransactional(header.attributes)) return 'A transactional batch has no producer id.'
+  if (header.producerId < 0 && isTransactional(header.attributes))
+    return 'A transactional batch has no producer id.'
   return undefined
 }
 
-function applyRules(
-  records: Buffer,
-  header: BatchHeader,
-  { rules, nowMs }: { readonly rules: TopicConfig; readonly nowMs: number },
-): BatchCheck {
-  const stampsRecords = rules.timestampType === 'LogAppendTime'
-  if (!stampsRecords && header.maxTimestamp > nowMs + rules.timestampAfterMaxMs) {
-    return refused(
-      ErrorCode.INVALID_TIMESTAMP,
-      `Timestamp ${header.maxTimestamp} is more than ${rules.timestampAfterMaxMs} ms ahead of the broker's ${nowMs}.`,
-      0,
-    )
-  }
-  const recompress = rules.compressionType !== 'producer' && storedCodec(rules.compressionType) !== compressionOf(header.attributes)
-  const bounded = !stampsRecords && rules.timestampBeforeMaxMs < nowMs
-  let batch = records
-  if (recompress || bounded || rules.cleanupCompacts) {
-    const opened = openRecords(records, header, { rules, nowMs, recompress, bounded })
-    if (opened.kind === 'refused') return opened
-    batch = opened.batch
-  }
-  if (stampsRecords) setLogAppendTime(batch, 0, nowMs)
-  const unchanged = batch === records && !stampsRecords
-  return {
-    kind: 'accepted',
-    batch,
-    header: unchanged ? header : readBatchHeader(batch, 0),
-    logAppendTimeMs: stampsRecords ? nowMs : -1,
-  }
-}
-
-/** Looks at every record, and writes them again where the topic wants another codec. */
-function openRecords(
-  records: Buffer,
-  header: BatchHeader,
-  options: { readonly rules: TopicConfig; readonly nowMs: number; readonly recompress: boolean; readonly bounded: boolean },
-): { readonly kind: 'opened'; readonly batch: Buffer } | BatchRefusal {
-  const { rules, nowMs, recompress, bounded } = options
+/** What a topic's configuration asks of records beyond what the log itself checks: keys, and another codec. */
+function applyRules(records: Buffer, header: BatchHeader, rules: TopicConfig): BatchCheck {
+  const recompress =
+    rules.compressionType !== 'producer' &&
+    storedCodec(rules.compressionType) !== compressionOf(header.attributes)
+  if (!recompress && !rules.cleanupCompacts) return { kind: 'accepted', batch: records, header }
   const builder = recompress ? new RecordBatchBuilder() : undefined
   let index = 0
-  let refusal: BatchRefusal | undefined
+  let withoutKey = -1
   try {
     forEachRecord(records, (_offset, timestampMs, key, value, headers) => {
-      if (refusal === undefined && rules.cleanupCompacts && key === null) {
-        refusal = refused(ErrorCode.INVALID_RECORD, 'Compacted topic cannot accept message without key', index)
-      }
-      if (refusal === undefined && bounded && timestampMs < nowMs - rules.timestampBeforeMaxMs) {
-        refusal = refused(ErrorCode.INVALID_TIMESTAMP, `Timestamp ${timestampMs} is more than ${rules.timestampBeforeMaxMs} ms behind the broker's ${nowMs}.`, index)
-      }
+      if (key === null && withoutKey < 0) withoutKey = index
       builder?.append({ key, value, headers, timestampMs })
       index += 1
     })
   } catch (error) {
-    if (error instanceof WireError) return refused(ErrorCode.CORRUPT_MESSAGE, `The records cannot be read: ${error.message}`)
+    if (error instanceof WireError)
+      return refused(ErrorCode.CORRUPT_MESSAGE, `The records cannot be read: ${error.message}`)
     throw error
   }
-  if (refusal !== undefined) return refusal
-  if (builder === undefined) return { kind: 'opened', batch: records }
+  if (rules.cleanupCompacts && withoutKey >= 0) {
+    return refused(ErrorCode.INVALID_RECORD, 'Compacted topic cannot accept message without key', withoutKey)
+  }
+  if (builder === undefined) return { kind: 'accepted', batch: records, header }
   const batch = builder.build({
     producerId: header.producerId,
     producerEpoch: header.producerEpoch,
@@ -155,7 +137,7 @@ function openRecords(
     transactional: isTransactional(header.attributes),
     compression: storedCodec(rules.compressionType),
   })
-  return { kind: 'opened', batch }
+  return { kind: 'accepted', batch, header: readBatchHeader(batch, 0) }
 }
 
 type Codec = ReturnType<typeof compressionOf>

@@ -1,10 +1,20 @@
 import { ByteReader, WireError } from '../../base/byte-reader.ts'
 import { ByteWriter } from '../../base/byte-writer.ts'
-import { decodeRequestHeader, encodeResponseHeader, skipRequestHeaderTags } from '../protocol/request-header.ts'
+import {
+  decodeRequestHeader,
+  encodeResponseHeader,
+  skipRequestHeaderTags,
+} from '../protocol/request-header.ts'
 import type { ApiCounter } from './broker-metrics.ts'
 import { apiVersionsOfUnknownVersion } from './handlers/api-versions.ts'
 import type { Route } from './routes.ts'
-import { CloseConnection, NO_RESPONSE, type BrokerServices, type ClientConnection, type HandlerResult } from './services.ts'
+import {
+  CloseConnection,
+  NO_RESPONSE,
+  type BrokerServices,
+  type ClientConnection,
+  type HandlerResult,
+} from './services.ts'
 
 /** What becomes of a request: the bytes of its answer, no answer, or the end of the connection. */
 export type Outcome = readonly Buffer[] | typeof NO_RESPONSE | CloseConnection
@@ -28,7 +38,8 @@ export class Router {
   }
 
   dispatch(frame: Buffer, connection: ClientConnection): Outcome | Promise<Outcome> {
-    if (frame.length < 8) return new CloseConnection(`a request of ${frame.length} bytes, shorter than its header`)
+    if (frame.length < 8)
+      return new CloseConnection(`a request of ${frame.length} bytes, shorter than its header`)
     const key = frame.readInt16BE(0)
     const version = frame.readInt16BE(2)
     const counted = this.#routes[key]
@@ -37,7 +48,9 @@ export class Router {
     const [oldest, newest] = route.api.versions
     if (version < oldest || version > newest) {
       if (key === API_VERSIONS_KEY) return this.#answerUnknownApiVersions(route, frame)
-      return new CloseConnection(`${route.api.name} version ${version}, where ${oldest} to ${newest} are served`)
+      return new CloseConnection(
+        `${route.api.name} version ${version}, where ${oldest} to ${newest} are served`,
+      )
     }
 
     const startedMs = this.#services.clock.monotonicMs()
@@ -51,7 +64,12 @@ export class Router {
       correlationId = header.correlationId
       skipRequestHeaderTags(reader, route.api, version)
       const request = route.api.decodeRequest(reader, version)
-      result = route.handle(request as never, { apiVersion: version, clientId, connection, services: this.#services })
+      result = route.handle(request as never, {
+        apiVersion: version,
+        clientId,
+        connection,
+        services: this.#services,
+      })
     } catch (error) {
       return this.#failed(error, route, version, clientId)
     }
@@ -84,9 +102,16 @@ export class Router {
 
   #failed(error: unknown, route: Route, version: number, clientId: string | null): CloseConnection {
     if (error instanceof WireError) {
-      return new CloseConnection(`a malformed ${route.api.name} version ${version} of client ${clientId}: ${error.message}`)
+      return new CloseConnection(
+        `a malformed ${route.api.name} version ${version} of client ${clientId}: ${error.message}`,
+      )
     }
-    this.#services.report('error', 'a request failed inside the broker', { api: route.api.name, version, clientId, error })
+    this.#services.report('error', 'a request failed inside the broker', {
+      api: route.api.name,
+      version,
+      clientId,
+      error,
+    })
     return new CloseConnection(`an internal error in ${route.api.name}`)
   }
 }

@@ -42,10 +42,27 @@ const DEFAULT_LISTEN = { host: '127.0.0.1', port: 9092 }
  * `MR_DATA_DIR_IN_USE`, `MR_CONFIG_INVALID` …), and `MR_LOG_ENDED` when it ends while starting.
  */
 export async function startLog(options: LogOptions): Promise<RunningLog> {
-  const { world, dataPath, listen = DEFAULT_LISTEN, advertised, config, report = reportNothing, signal } = options
+  const {
+    world,
+    dataPath,
+    listen = DEFAULT_LISTEN,
+    advertised,
+    config,
+    report = reportNothing,
+    signal,
+  } = options
   signal?.throwIfAborted()
-  const data: LogWorkerData = { dataPath, listen, ...(advertised && { advertised }), ...(config && { config }) }
-  const worker = world.workers.spawn({ entry: new URL('./log-worker.ts', import.meta.url), name: 'millrace-log', data })
+  const data: LogWorkerData = {
+    dataPath,
+    listen,
+    ...(advertised && { advertised }),
+    ...(config && { config }),
+  }
+  const worker = world.workers.spawn({
+    entry: new URL('./log-worker.ts', import.meta.url),
+    name: 'millrace-log',
+    data,
+  })
   const log = await LogThread.started(worker, report)
   if (signal !== undefined) {
     const close = (): void => void log.close()
@@ -126,5 +143,9 @@ class LogThread implements RunningLog {
 }
 
 function ended(): MillraceError {
-  return new MillraceError({ code: 'MR_LOG_ENDED', message: 'the log has ended.', fix: 'Start it again; its report says why it ended.' })
+  return new MillraceError({
+    code: 'MR_LOG_ENDED',
+    message: 'the log has ended.',
+    fix: 'Start it again; its report says why it ended.',
+  })
 }

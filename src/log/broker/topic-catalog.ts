@@ -12,7 +12,9 @@ export const MAX_PARTITIONS = 10_000
 
 export type TopicRefusal = { readonly kind: 'refused'; readonly error: ErrorCode; readonly message: string }
 export type TopicCreation = { readonly kind: 'created'; readonly topic: Topic } | TopicRefusal
-export type TopicCheck = { readonly kind: 'valid'; readonly partitions: number; readonly config: Readonly<Record<string, string>> } | TopicRefusal
+export type TopicCheck =
+  | { readonly kind: 'valid'; readonly partitions: number; readonly config: Readonly<Record<string, string>> }
+  | TopicRefusal
 
 export interface TopicWish {
   readonly name: string
@@ -54,10 +56,16 @@ export class TopicCatalog {
     }
     const collision = this.#collisionOf(wish.name)
     if (collision !== undefined) {
-      return refused(ErrorCode.INVALID_TOPIC_EXCEPTION, `Topic '${wish.name}' collides with existing topics: ${collision}`)
+      return refused(
+        ErrorCode.INVALID_TOPIC_EXCEPTION,
+        `Topic '${wish.name}' collides with existing topics: ${collision}`,
+      )
     }
     if (wish.partitions !== -1 && (wish.partitions < 1 || wish.partitions > MAX_PARTITIONS)) {
-      return refused(ErrorCode.INVALID_PARTITIONS, `Number of partitions was set to an invalid value: ${wish.partitions} is not from 1 to ${MAX_PARTITIONS}.`)
+      return refused(
+        ErrorCode.INVALID_PARTITIONS,
+        `Number of partitions was set to an invalid value: ${wish.partitions} is not from 1 to ${MAX_PARTITIONS}.`,
+      )
     }
     if (wish.replicationFactor !== -1 && wish.replicationFactor !== 1) {
       return refused(
@@ -67,12 +75,17 @@ export class TopicCatalog {
     }
     const config: Record<string, string> = {}
     for (const [name, value] of Object.entries(wish.config)) {
-      if (value === null) return refused(ErrorCode.INVALID_CONFIG, `Null value not supported for topic config: ${name}`)
+      if (value === null)
+        return refused(ErrorCode.INVALID_CONFIG, `Null value not supported for topic config: ${name}`)
       config[name] = value
     }
     const configProblem = problemWithConfig(config, this.#config)
     if (configProblem !== undefined) return refused(ErrorCode.INVALID_CONFIG, configProblem)
-    return { kind: 'valid', partitions: wish.partitions === -1 ? this.#config['num.partitions'] : wish.partitions, config }
+    return {
+      kind: 'valid',
+      partitions: wish.partitions === -1 ? this.#config['num.partitions'] : wish.partitions,
+      config,
+    }
   }
 
   create(wish: TopicWish, options: { readonly internal?: boolean } = {}): TopicCreation {
@@ -117,7 +130,8 @@ const MAX_NAME_LENGTH = 249
 export function topicNameProblem(name: string): string | undefined {
   if (name === '') return 'the empty string is not allowed'
   if (name === '.' || name === '..') return `'.' or '..' is not allowed`
-  if (name.length > MAX_NAME_LENGTH) return `the length of '${name}' is longer than the max allowed length ${MAX_NAME_LENGTH}`
+  if (name.length > MAX_NAME_LENGTH)
+    return `the length of '${name}' is longer than the max allowed length ${MAX_NAME_LENGTH}`
   if (!/^[a-zA-Z0-9._-]+$/.test(name)) {
     return `'${name}' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'`
   }

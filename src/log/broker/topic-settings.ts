@@ -27,11 +27,16 @@ const BROKER_SETTING_OF: Readonly<Record<string, BrokerSettingName>> = {
 
 /** The broker's settings by the topics' names for them, as text. */
 export function topicDefaults(broker: BrokerConfig): Record<string, string> {
-  return Object.fromEntries(Object.entries(BROKER_SETTING_OF).map(([topicKey, name]) => [topicKey, settingText(broker[name])]))
+  return Object.fromEntries(
+    Object.entries(BROKER_SETTING_OF).map(([topicKey, name]) => [topicKey, settingText(broker[name])]),
+  )
 }
 
 /** What is wrong with a topic's own configuration; `undefined` when nothing is. */
-export function problemWithConfig(own: Readonly<Record<string, string>>, broker: BrokerConfig): string | undefined {
+export function problemWithConfig(
+  own: Readonly<Record<string, string>>,
+  broker: BrokerConfig,
+): string | undefined {
   const parsed = parseTopicConfig(own, topicDefaults(broker))
   return parsed.kind === 'invalid' ? parsed.message : undefined
 }
@@ -40,7 +45,11 @@ export function problemWithConfig(own: Readonly<Record<string, string>>, broker:
 export interface DescribedSetting {
   readonly value: string
   readonly source: ConfigSource
-  readonly synonyms: readonly { readonly name: string; readonly value: string; readonly source: ConfigSource }[]
+  readonly synonyms: readonly {
+    readonly name: string
+    readonly value: string
+    readonly source: ConfigSource
+  }[]
 }
 
 /** Kafka's codes of where a value comes from. */
@@ -66,7 +75,11 @@ export function describeBrokerSetting(name: BrokerSettingName, broker: BrokerCon
   const value = settingText(broker[name])
   const byDefault = { name, value: fallback, source: CONFIG_SOURCE.default }
   if (value === fallback) return { value, source: CONFIG_SOURCE.default, synonyms: [byDefault] }
-  return { value, source: CONFIG_SOURCE.staticBroker, synonyms: [{ name, value, source: CONFIG_SOURCE.staticBroker }, byDefault] }
+  return {
+    value,
+    source: CONFIG_SOURCE.staticBroker,
+    synonyms: [{ name, value, source: CONFIG_SOURCE.staticBroker }, byDefault],
+  }
 }
 
 /** Numbers stop being exact at 2^53; "no limit" is shown as Kafka writes it. */

@@ -25,7 +25,10 @@ export type CoordinatorAppend =
   | { readonly kind: 'refused'; readonly errorCode: ErrorCode }
 
 export interface ReplayVisitor {
-  record(stored: StoredRecord, position: { readonly offset: number; readonly producerId: number | undefined }): void
+  record(
+    stored: StoredRecord,
+    position: { readonly offset: number; readonly producerId: number | undefined },
+  ): void
   marker(producerId: number, kind: 'commit' | 'abort'): void
 }
 
@@ -103,7 +106,7 @@ export class CoordinatorLog {
 
   /** Reads the whole log in order; throws `WireError` when a record is not what the format says. */
   replay(visitor: ReplayVisitor): void {
-    for (let offset = this.log.logStartOffset; offset < this.log.endOffset; ) {
+    for (let offset = this.log.logStartOffset; offset < this.log.endOffset;) {
       const read = this.log.read({
         offset,
         maxBytes: REPLAY_CHUNK_BYTES,
@@ -121,7 +124,8 @@ export class CoordinatorLog {
           const from = offset
           forEachRecord(batch, (recordOffset, _timestampMs, key, value) => {
             // The log may begin inside a batch.
-            if (key !== null && recordOffset >= from) visitor.record({ key, value }, { offset: recordOffset, producerId })
+            if (key !== null && recordOffset >= from)
+              visitor.record({ key, value }, { offset: recordOffset, producerId })
           })
         }
         offset = header.baseOffset + header.lastOffsetDelta + 1
@@ -142,7 +146,10 @@ export class CoordinatorLog {
    */
   async compact(
     snapshot: CoordinatorSnapshot,
-    applied: (stored: StoredRecord, position: { readonly offset: number; readonly producerId: number | undefined }) => void,
+    applied: (
+      stored: StoredRecord,
+      position: { readonly offset: number; readonly producerId: number | undefined },
+    ) => void,
   ): Promise<void> {
     this.#compacting = true
     try {
@@ -175,7 +182,9 @@ export class CoordinatorLog {
       return true
     }
     if (!append(snapshot.records)) return false
-    const open = new Map(this.log.openTransactions().map((transaction) => [transaction.producerId, transaction]))
+    const open = new Map(
+      this.log.openTransactions().map((transaction) => [transaction.producerId, transaction]),
+    )
     for (const [producerId, records] of snapshot.pending) {
       const owner = open.get(producerId)
       if (owner !== undefined && !append(records, owner)) return false

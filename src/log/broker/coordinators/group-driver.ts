@@ -6,11 +6,23 @@
  */
 import { ErrorCode } from '../../protocol/error-code.ts'
 import type { Timer } from '../../../world/world.ts'
-import { coordinatorPartition, type Instant, type StoredRecord } from '../../coordinator/coordinator-record.ts'
+import {
+  coordinatorPartition,
+  type Instant,
+  type StoredRecord,
+} from '../../coordinator/coordinator-record.ts'
 import type { Waiter } from '../../coordinator/group/consumer-group.ts'
-import { GroupCoordinator, type DescribedGroup, type GroupListing } from '../../coordinator/group/group-coordinator.ts'
+import {
+  GroupCoordinator,
+  type DescribedGroup,
+  type GroupListing,
+} from '../../coordinator/group/group-coordinator.ts'
 import type { FetchedTopic, OffsetCommitRequest, TopicErrors } from '../../coordinator/group/group-offsets.ts'
-import { decodeGroupRecord, encodeGroupRecord, type GroupRecord } from '../../coordinator/group/group-record.ts'
+import {
+  decodeGroupRecord,
+  encodeGroupRecord,
+  type GroupRecord,
+} from '../../coordinator/group/group-record.ts'
 import { joinError, syncError } from '../../coordinator/group/group-step.ts'
 import type {
   GroupConfig,
@@ -21,7 +33,7 @@ import type {
   SyncRequest,
   SyncResult,
 } from '../../coordinator/group/group-step.ts'
-import type { CoordinatorEnvironment, GroupService } from '../coordinator-services.ts'
+import type { CoordinatorEnvironment } from '../coordinator-services.ts'
 import { CoordinatorLog, type TransactionOwner } from './coordinator-log.ts'
 import { CONSUMER_OFFSETS, internalTopic } from './internal-topics.ts'
 
@@ -32,11 +44,14 @@ interface Shard {
 
 const EXPIRY_BATCH_RECORDS = 1_000
 
-export class GroupDriver implements GroupService {
+export class GroupDriver {
   readonly #environment: CoordinatorEnvironment
   readonly #config: GroupConfig
   #shards: readonly Shard[] = []
-  readonly #waiters = new Map<Waiter, { resolve(result: JoinResult | SyncResult): void }>()
+  readonly #waiters = new Map<
+    Waiter,
+    { readonly refuse: JoinResult | SyncResult; resolve(result: JoinResult | SyncResult): void }
+  >()
   #lastWaiter = 0
   readonly #timers = new Map<string, { readonly timer: Timer; readonly atMs: number }>()
   #expiryTimer: Timer | undefined
@@ -76,6 +91,11 @@ export class GroupDriver implements GroupService {
     this.#scheduleExpiry()
   }
 
+  /** Creates `__consumer_offsets` on first use; false when that failed. */
+  available(): boolean {
+    return this.#openShards()
+  }
+
   /** The partition of `__consumer_offsets` that keeps a group; undefined when the topic cannot be created. */
   partitionOf(groupId: string): number | undefined {
     return this.#openShards() ? coordinatorPartition(groupId, this.#shards.length) : undefined
@@ -83,8 +103,9 @@ export class GroupDriver implements GroupService {
 
   join(request: JoinRequest): Promise<JoinResult> {
     const shard = this.#shardOf(request.groupId)
-    if (shard === undefined) return Promise.resolve(joinError(ErrorCode.COORDINATOR_NOT_AVAILABLE, request.memberId))
-    const { waiter, answer } = this.#wait<JoinResult>()
+    if (shard === undefined)
+      return Promise.resolve(joinError(ErrorCode.COORDINATOR_NOT_AVAILABLE, request.memberId))
+    const { waiter, answer } = this.#wait(joinError(ErrorCode.NOT_COORDINATOR, request.memberId))
     this.#submit(shard, request.groupId, shard.coordinator.join(request, waiter, this.#now()))
     return answer
   }
@@ -92,14 +113,19 @@ export class GroupDriver implements GroupService {
   sync(request: SyncRequest): Promise<SyncResult> {
     const shard = this.#existingShardOf(request.groupId)
     if (shard === undefined) return Promise.resolve(syncError(ErrorCode.UNKNOWN_MEMBER_ID))
-    const { waiter, answer } = this.#wait<SyncResult>()
+    const { waiter, answer } = this.#wait(syncError(ErrorCode.NOT_COORDINATOR))
     this.#submit(shard, request.groupId, shard.coordinator.sync(request, waiter, this.#now()))
     return answer
   }
 
-  heartbeat(request: MemberIdentity & { readonly groupId: string; readonly generationId: number }): ErrorCode {
+  heartbeat(
+    request: MemberIdentity & { readonly groupId: string; readonly generationId: number },
+  ): ErrorCode {
     // Only ever moves the group's deadlines away: its timer finds that out when it fires.
-    return this.#existingShardOf(request.groupId)?.coordinator.heartbeat(request, this.#now()) ?? ErrorCode.UNKNOWN_MEMBER_ID
+    return (
+      this.#existingShardOf(request.groupId)?.coordinator.heartbeat(request, this.#now()) ??
+      ErrorCode.UNKNOWN_MEMBER_ID
+    )
   }
 
   async leave(request: {
@@ -107,7 +133,11 @@ export class GroupDriver implements GroupService {
     readonly members: readonly MemberIdentity[]
   }): Promise<{ errorCode: ErrorCode; memberErrors: ErrorCode[] }> {
     const shard = this.#existingShardOf(request.groupId)
-    if (shard === undefined) return { errorCode: ErrorCode.NONE, memberErrors: request.members.map(() => ErrorCode.UNKNOWN_MEMBER_ID) }
+    if (shard === undefined)
+      return {
+        errorCode: ErrorCode.NONE,
+        memberErrors: request.members.map(() => ErrorCode.UNKNOWN_MEMBER_ID),
+      }
     const { errorCode, memberErrors, effects } = shard.coordinator.leave(request, this.#now())
     this.#submit(shard, request.groupId, effects)
     if (effects.records.length > 0) await shard.log.durable()
@@ -122,14 +152,19 @@ export class GroupDriver implements GroupService {
   }
 
   /** The producer's transaction must hold this group's partition already. */
-  async commitTransactionalOffsets(request: OffsetCommitRequest, owner: TransactionOwner): Promise<TopicErrors[]> {
+  async commitTransactionalOffsets(
+    request: OffsetCommitRequest,
+    owner: TransactionOwner,
+  ): Promise<TopicErrors[]> {
     const shard = this.#shardOf(request.groupId)
     if (shard === undefined) return refusedTopics(request.topics, ErrorCode.COORDINATOR_NOT_AVAILABLE)
     const { topics, records } = shard.coordinator.commitTransactionalOffsets(request, this.#now())
     return answerTopics(topics, await this.#write(shard, records, owner))
   }
 
-  async fetchOffsets(request: Parameters<GroupCoordinator['fetchOffsets']>[0]): Promise<{ errorCode: ErrorCode; topics: FetchedTopic[] }> {
+  async fetchOffsets(
+    request: Parameters<GroupCoordinator['fetchOffsets']>[0],
+  ): Promise<{ errorCode: ErrorCode; topics: FetchedTopic[] }> {
     const shard = this.#existingShardOf(request.groupId)
     const topics = (shard?.coordinator ?? new GroupCoordinator(this.#config)).fetchOffsets(request)
     const errorCode = (await shard?.log.durable()) ?? ErrorCode.NONE
@@ -137,7 +172,9 @@ export class GroupDriver implements GroupService {
   }
 
   describe(groupId: string): DescribedGroup {
-    return (this.#existingShardOf(groupId)?.coordinator ?? new GroupCoordinator(this.#config)).describe(groupId)
+    return (this.#existingShardOf(groupId)?.coordinator ?? new GroupCoordinator(this.#config)).describe(
+      groupId,
+    )
   }
 
   list(): GroupListing[] {
@@ -160,7 +197,9 @@ export class GroupDriver implements GroupService {
     if (shard === undefined) return { errorCode: ErrorCode.GROUP_ID_NOT_FOUND, topics: [] }
     const answer = shard.coordinator.deleteOffsets(groupId, topics, this.#now())
     const written = await this.#write(shard, answer.records)
-    return written === ErrorCode.NONE ? { errorCode: answer.errorCode, topics: answer.topics } : { errorCode: written, topics: [] }
+    return written === ErrorCode.NONE
+      ? { errorCode: answer.errorCode, topics: answer.topics }
+      : { errorCode: written, topics: [] }
   }
 
   topicDeleted(topic: string): void {
@@ -174,12 +213,17 @@ export class GroupDriver implements GroupService {
     if (shard !== undefined) this.#compactWhenLarge(shard)
   }
 
-  async close(): Promise<void> {
+  /** The broker is about to close: who waits for a rebalance is sent to look for a coordinator again. */
+  release(): void {
     this.#closed = true
     this.#expiryTimer?.cancel()
     for (const { timer } of this.#timers.values()) timer.cancel()
     this.#timers.clear()
-    for (const [waiter] of this.#waiters) this.#settle(waiter, joinError(ErrorCode.COORDINATOR_NOT_AVAILABLE, ''))
+    for (const [waiter, { refuse }] of this.#waiters) this.#settle(waiter, refuse)
+  }
+
+  async close(): Promise<void> {
+    this.release()
     await Promise.all(this.#shards.map(({ log }) => log.durable()))
   }
 
@@ -244,10 +288,10 @@ export class GroupDriver implements GroupService {
     })
   }
 
-  #wait<Result extends JoinResult | SyncResult>(): { waiter: Waiter; answer: Promise<Result> } {
+  #wait<Result extends JoinResult | SyncResult>(refuse: Result): { waiter: Waiter; answer: Promise<Result> } {
     const waiter = ++this.#lastWaiter
     const { promise, resolve } = Promise.withResolvers<Result>()
-    this.#waiters.set(waiter, { resolve: resolve as (result: JoinResult | SyncResult) => void })
+    this.#waiters.set(waiter, { refuse, resolve: resolve as (result: JoinResult | SyncResult) => void })
     return { waiter, answer: promise }
   }
 
@@ -283,10 +327,13 @@ export class GroupDriver implements GroupService {
 
   #scheduleExpiry(): void {
     if (this.#closed) return
-    this.#expiryTimer = this.#environment.clock.schedule(this.#environment.config['offsets.retention.check.interval.ms'], () => {
-      for (const shard of this.#shards) this.#expire(shard)
-      this.#scheduleExpiry()
-    })
+    this.#expiryTimer = this.#environment.clock.schedule(
+      this.#environment.config['offsets.retention.check.interval.ms'],
+      () => {
+        for (const shard of this.#shards) this.#expire(shard)
+        this.#scheduleExpiry()
+      },
+    )
   }
 
   #expire(shard: Shard, deletedTopic?: string): void {
@@ -301,10 +348,13 @@ export class GroupDriver implements GroupService {
     const { records, pending } = shard.coordinator.snapshot()
     const encoded = new Map<number, StoredRecord[]>()
     for (const [producerId, list] of pending) encoded.set(producerId, list.map(encodeGroupRecord))
-    void shard.log.compact({ records: records.map(encodeGroupRecord), pending: encoded }, (stored, position) => {
-      const record = decodeGroupRecord(stored)
-      if (record !== undefined) shard.coordinator.apply(record, position)
-    })
+    void shard.log.compact(
+      { records: records.map(encodeGroupRecord), pending: encoded },
+      (stored, position) => {
+        const record = decodeGroupRecord(stored)
+        if (record !== undefined) shard.coordinator.apply(record, position)
+      },
+    )
   }
 
   #now(): Instant {

@@ -32,6 +32,9 @@ export function internalTopic(environment: CoordinatorEnvironment, name: string)
     { internal: true },
   )
   if (created.kind === 'created') return created.topic
-  environment.report('error', 'an internal topic could not be created', { topic: name, reason: created.message })
+  environment.report('error', 'an internal topic could not be created', {
+    topic: name,
+    reason: created.message,
+  })
   return undefined
 }

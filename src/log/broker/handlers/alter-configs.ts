@@ -4,7 +4,10 @@ import { changeConfig } from '../config-changes.ts'
 import type { Handler } from '../services.ts'
 
 /** AlterConfigs: what is not named goes back to its default. */
-export const handleAlterConfigs: Handler<AlterConfigsRequest, AlterConfigsResponseInput> = (request, { services }) => ({
+export const handleAlterConfigs: Handler<AlterConfigsRequest, AlterConfigsResponseInput> = (
+  request,
+  { services },
+) => ({
   responses: request.resources.map(({ resourceType, resourceName, configs }) => ({
     resourceType,
     resourceName,
@@ -16,7 +19,11 @@ export const handleAlterConfigs: Handler<AlterConfigsRequest, AlterConfigsRespon
       change: () => {
         const changed: Record<string, string> = {}
         for (const { name, value } of configs) {
-          if (value === null) return { errorCode: ErrorCode.INVALID_REQUEST, errorMessage: `Null value not supported for : ${name}` }
+          if (value === null)
+            return {
+              errorCode: ErrorCode.INVALID_REQUEST,
+              errorMessage: `Null value not supported for : ${name}`,
+            }
           changed[name] = value
         }
         return changed

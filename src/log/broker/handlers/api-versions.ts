@@ -18,7 +18,9 @@ type Served = Pick<AnyApi, 'key' | 'advertisedVersions'>
 const SOFTWARE_NAME = /^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$/
 
 /** Answers with what the broker serves. */
-export function apiVersionsHandler(served: readonly Served[]): Handler<ApiVersionsRequest, ApiVersionsResponseInput> {
+export function apiVersionsHandler(
+  served: readonly Served[],
+): Handler<ApiVersionsRequest, ApiVersionsResponseInput> {
   const apiKeys = served
     .map(({ key, advertisedVersions: [minVersion, maxVersion] }) => ({ apiKey: key, minVersion, maxVersion }))
     .sort((a, b) => a.apiKey - b.apiKey)
@@ -50,7 +52,9 @@ export function apiVersionsHandler(served: readonly Served[]): Handler<ApiVersio
 }
 
 /** The answer, in version 0, to a version that is not known here: the client tries again with one of these. */
-export function apiVersionsOfUnknownVersion(range: readonly [min: number, max: number]): ApiVersionsResponseInput {
+export function apiVersionsOfUnknownVersion(
+  range: readonly [min: number, max: number],
+): ApiVersionsResponseInput {
   return {
     errorCode: ErrorCode.UNSUPPORTED_VERSION,
     apiKeys: [{ apiKey: 18, minVersion: range[0], maxVersion: range[1] }],

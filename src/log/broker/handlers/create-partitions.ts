@@ -1,5 +1,8 @@
 import { messageOf } from '../../../base/millrace-error.ts'
-import type { CreatePartitionsRequest, CreatePartitionsResponseInput } from '../../protocol/apis/create-partitions.ts'
+import type {
+  CreatePartitionsRequest,
+  CreatePartitionsResponseInput,
+} from '../../protocol/apis/create-partitions.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
 import type { BrokerServices, Handler } from '../services.ts'
 import { MAX_PARTITIONS } from '../topic-catalog.ts'
@@ -8,7 +11,10 @@ type Wanted = CreatePartitionsRequest['topics'][number]
 type Problem = { readonly errorCode: ErrorCode; readonly errorMessage: string }
 
 /** CreatePartitions: a topic may only grow. */
-export const handleCreatePartitions: Handler<CreatePartitionsRequest, CreatePartitionsResponseInput> = (request, { services }) => ({
+export const handleCreatePartitions: Handler<CreatePartitionsRequest, CreatePartitionsResponseInput> = (
+  request,
+  { services },
+) => ({
   results: request.topics.map((wanted) => ({
     name: wanted.name,
     ...(grow(wanted, request.validateOnly, services) ?? { errorCode: ErrorCode.NONE }),
@@ -19,7 +25,10 @@ function grow(wanted: Wanted, validateOnly: boolean, services: BrokerServices): 
   const { name, count, assignments } = wanted
   const topic = services.logDirectory.topic(name)
   if (topic === undefined) {
-    return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, errorMessage: 'This server does not host this topic-partition.' }
+    return {
+      errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+      errorMessage: 'This server does not host this topic-partition.',
+    }
   }
   const has = topic.partitions.length
   if (count <= has || count > MAX_PARTITIONS) {

@@ -9,14 +9,19 @@ type TopicWanted = CreateTopicsRequest['topics'][number]
 type TopicAnswer = NonNullable<CreateTopicsResponseInput['topics']>[number]
 
 /** CreateTopics: each topic succeeds or fails on its own; `validateOnly` does everything but create. */
-export const handleCreateTopics: Handler<CreateTopicsRequest, CreateTopicsResponseInput> = (request, { services }) => {
+export const handleCreateTopics: Handler<CreateTopicsRequest, CreateTopicsResponseInput> = (
+  request,
+  { services },
+) => {
   const times = new Map<string, number>()
   for (const { name } of request.topics) times.set(name, (times.get(name) ?? 0) + 1)
   const topics: TopicAnswer[] = []
   for (const wanted of request.topics) {
     if (times.get(wanted.name) === 1) topics.push(createOne(wanted, request.validateOnly, services))
     else if (!topics.some(({ name }) => name === wanted.name)) {
-      topics.push(failure(wanted.name, { error: ErrorCode.INVALID_REQUEST, message: 'Duplicate topic name.' }))
+      topics.push(
+        failure(wanted.name, { error: ErrorCode.INVALID_REQUEST, message: 'Duplicate topic name.' }),
+      )
     }
   }
   return { topics }
@@ -63,10 +68,16 @@ function assignmentProblem(wanted: TopicWanted, nodeId: number): Omit<TopicRefus
   }
   const indexes = assignments.map(({ partitionIndex }) => partitionIndex).sort((a, b) => a - b)
   if (indexes.some((index, position) => index !== position)) {
-    return { error: ErrorCode.INVALID_REPLICA_ASSIGNMENT, message: 'The assigned partitions are not 0 and upwards without a gap.' }
+    return {
+      error: ErrorCode.INVALID_REPLICA_ASSIGNMENT,
+      message: 'The assigned partitions are not 0 and upwards without a gap.',
+    }
   }
   if (assignments.some(({ brokerIds }) => brokerIds.length !== 1 || brokerIds[0] !== nodeId)) {
-    return { error: ErrorCode.INVALID_REPLICA_ASSIGNMENT, message: `Every partition has one replica, on broker ${nodeId}.` }
+    return {
+      error: ErrorCode.INVALID_REPLICA_ASSIGNMENT,
+      message: `Every partition has one replica, on broker ${nodeId}.`,
+    }
   }
   return undefined
 }

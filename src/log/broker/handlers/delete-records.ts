@@ -8,7 +8,10 @@ const TO_HIGH_WATERMARK = -1
 type Outcome = { readonly errorCode: ErrorCode; readonly lowWatermark: number }
 
 /** DeleteRecords: moves partitions' start up to an offset; the answer is where they begin now. */
-export const handleDeleteRecords: Handler<DeleteRecordsRequest, DeleteRecordsResponseInput> = (request, { services }) => ({
+export const handleDeleteRecords: Handler<DeleteRecordsRequest, DeleteRecordsResponseInput> = (
+  request,
+  { services },
+) => ({
   topics: request.topics.map(({ name, partitions }) => ({
     name,
     partitions: partitions.map(({ partitionIndex, offset }) => ({
@@ -24,10 +27,12 @@ function deleteBefore(
 ): Outcome {
   const topic = services.logDirectory.topic(wanted.topic)
   const log = topic?.partitions[wanted.partition]
-  if (topic === undefined || log === undefined) return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, lowWatermark: -1 }
+  if (topic === undefined || log === undefined)
+    return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, lowWatermark: -1 }
   if (topic.internal) return { errorCode: ErrorCode.INVALID_TOPIC_EXCEPTION, lowWatermark: -1 }
   const offset = wanted.offset === TO_HIGH_WATERMARK ? log.endOffset : wanted.offset
-  if (offset < 0 || offset > log.endOffset) return { errorCode: ErrorCode.OFFSET_OUT_OF_RANGE, lowWatermark: -1 }
+  if (offset < 0 || offset > log.endOffset)
+    return { errorCode: ErrorCode.OFFSET_OUT_OF_RANGE, lowWatermark: -1 }
   try {
     log.deleteRecordsBefore(offset)
   } catch (error) {

@@ -9,29 +9,57 @@ type TopicAnswer = NonNullable<DeleteTopicsResponseInput['responses']>[number]
 const BY_NAME_OR_ID_FROM = 6
 
 /** DeleteTopics: records, offsets that groups committed, and waiting fetches go with a topic. */
-export const handleDeleteTopics: Handler<DeleteTopicsRequest, DeleteTopicsResponseInput> = (request, { apiVersion, services }) => {
+export const handleDeleteTopics: Handler<DeleteTopicsRequest, DeleteTopicsResponseInput> = (
+  request,
+  { apiVersion, services },
+) => {
   const wanted =
-    apiVersion >= BY_NAME_OR_ID_FROM ? request.topics : request.topicNames.map((name) => ({ name, topicId: ZERO_UUID }))
+    apiVersion >= BY_NAME_OR_ID_FROM
+      ? request.topics
+      : request.topicNames.map((name) => ({ name, topicId: ZERO_UUID }))
   return { responses: wanted.map(({ name, topicId }) => deleteOne(name, topicId, services)) }
 }
 
 function deleteOne(name: string | null, topicId: string, services: BrokerServices): TopicAnswer {
   const { logDirectory } = services
   if (name !== null && topicId !== ZERO_UUID) {
-    return { name, topicId, errorCode: ErrorCode.INVALID_REQUEST, errorMessage: 'A topic is named by name or by id, not by both.' }
+    return {
+      name,
+      topicId,
+      errorCode: ErrorCode.INVALID_REQUEST,
+      errorMessage: 'A topic is named by name or by id, not by both.',
+    }
   }
   const topic = name === null ? logDirectory.topicById(topicId) : logDirectory.topic(name)
   if (topic === undefined) {
     return name === null
-      ? { name, topicId, errorCode: ErrorCode.UNKNOWN_TOPIC_ID, errorMessage: 'This server does not host this topic ID.' }
-      : { name, topicId, errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, errorMessage: 'This server does not host this topic-partition.' }
+      ? {
+          name,
+          topicId,
+          errorCode: ErrorCode.UNKNOWN_TOPIC_ID,
+          errorMessage: 'This server does not host this topic ID.',
+        }
+      : {
+          name,
+          topicId,
+          errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+          errorMessage: 'This server does not host this topic-partition.',
+        }
   }
   const answer = { name: topic.name, topicId: topic.id }
   if (!services.config['delete.topic.enable']) {
-    return { ...answer, errorCode: ErrorCode.TOPIC_DELETION_DISABLED, errorMessage: 'delete.topic.enable is false.' }
+    return {
+      ...answer,
+      errorCode: ErrorCode.TOPIC_DELETION_DISABLED,
+      errorMessage: 'delete.topic.enable is false.',
+    }
   }
   if (topic.internal) {
-    return { ...answer, errorCode: ErrorCode.INVALID_TOPIC_EXCEPTION, errorMessage: 'Internal topics cannot be deleted.' }
+    return {
+      ...answer,
+      errorCode: ErrorCode.INVALID_TOPIC_EXCEPTION,
+      errorMessage: 'Internal topics cannot be deleted.',
+    }
   }
   try {
     services.topics.delete(topic)

@@ -1,4 +1,7 @@
-import type { DescribeClusterRequest, DescribeClusterResponseInput } from '../../protocol/apis/describe-cluster.ts'
+import type {
+  DescribeClusterRequest,
+  DescribeClusterResponseInput,
+} from '../../protocol/apis/describe-cluster.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
 import { CLUSTER_OPERATIONS } from '../authorized-operations.ts'
 import type { Handler } from '../services.ts'
@@ -6,12 +9,21 @@ import type { Handler } from '../services.ts'
 const BROKERS = 1
 
 /** DescribeCluster: the one node, which is its own controller. Controllers as such (endpoint type 2) are not served. */
-export const handleDescribeCluster: Handler<DescribeClusterRequest, DescribeClusterResponseInput> = (request, { services }) => {
+export const handleDescribeCluster: Handler<DescribeClusterRequest, DescribeClusterResponseInput> = (
+  request,
+  { services },
+) => {
   const { logDirectory, advertised } = services
   const { clusterId, nodeId } = logDirectory
   if (request.endpointType !== BROKERS) {
     const errorMessage = `This node serves the endpoint type ${BROKERS} (brokers) only.`
-    return { errorCode: ErrorCode.MISMATCHED_ENDPOINT_TYPE, errorMessage, clusterId, brokers: [], endpointType: BROKERS }
+    return {
+      errorCode: ErrorCode.MISMATCHED_ENDPOINT_TYPE,
+      errorMessage,
+      clusterId,
+      brokers: [],
+      endpointType: BROKERS,
+    }
   }
   return {
     errorCode: ErrorCode.NONE,

@@ -1,4 +1,7 @@
-import type { DescribeConfigsRequest, DescribeConfigsResponseInput } from '../../protocol/apis/describe-configs.ts'
+import type {
+  DescribeConfigsRequest,
+  DescribeConfigsResponseInput,
+} from '../../protocol/apis/describe-configs.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
 import { topicConfigKeys, type TopicConfigKey } from '../../storage/topic-config.ts'
 import { BROKER_SETTINGS, type BrokerSettingName } from '../broker-config.ts'
@@ -12,10 +15,20 @@ type Answer = NonNullable<DescribeConfigsResponseInput['results']>[number]
 type Entry = NonNullable<Answer['configs']>[number]
 
 /** Kafka's codes of a setting's type. */
-const TYPE_CODES: Readonly<Record<TopicConfigKey['type'], number>> = { boolean: 1, string: 2, int: 3, long: 5, double: 6, list: 7 }
+const TYPE_CODES: Readonly<Record<TopicConfigKey['type'], number>> = {
+  boolean: 1,
+  string: 2,
+  int: 3,
+  long: 5,
+  double: 6,
+  list: 7,
+}
 
 /** DescribeConfigs: a topic's or the broker's settings, all or those named, with where each value comes from. */
-export const handleDescribeConfigs: Handler<DescribeConfigsRequest, DescribeConfigsResponseInput> = (request, { services }) => ({
+export const handleDescribeConfigs: Handler<DescribeConfigsRequest, DescribeConfigsResponseInput> = (
+  request,
+  { services },
+) => ({
   results: request.resources.map((wanted) => ({
     resourceType: wanted.resourceType,
     resourceName: wanted.resourceName,
@@ -29,13 +42,18 @@ function describe(
   services: BrokerServices,
 ): Pick<Answer, 'errorCode' | 'configs'> & { readonly errorMessage?: string } {
   const { resourceType, resourceName, configurationKeys } = wanted
-  const asked = (name: string): boolean => configurationKeys === null || configurationKeys.length === 0 || configurationKeys.includes(name)
+  const asked = (name: string): boolean =>
+    configurationKeys === null || configurationKeys.length === 0 || configurationKeys.includes(name)
   switch (resourceType) {
     case CONFIG_RESOURCE.topic: {
       const nameProblem = topicNameProblem(resourceName)
       if (nameProblem !== undefined) return refused(ErrorCode.INVALID_TOPIC_EXCEPTION, nameProblem)
       const topic = services.logDirectory.topic(resourceName)
-      if (topic === undefined) return refused(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, 'This server does not host this topic-partition.')
+      if (topic === undefined)
+        return refused(
+          ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+          'This server does not host this topic-partition.',
+        )
       const own = topic.config.overrides
       const configs = topicConfigKeys
         .filter(({ name }) => asked(name))
@@ -69,7 +87,10 @@ function describe(
   }
 }
 
-function refused(errorCode: ErrorCode, errorMessage: string): { errorCode: ErrorCode; errorMessage: string; configs: [] } {
+function refused(
+  errorCode: ErrorCode,
+  errorMessage: string,
+): { errorCode: ErrorCode; errorMessage: string; configs: [] } {
   return { errorCode, errorMessage, configs: [] }
 }
 

@@ -1,12 +1,21 @@
-import type { DescribeLogDirsRequest, DescribeLogDirsResponseInput } from '../../protocol/apis/describe-log-dirs.ts'
+import type {
+  DescribeLogDirsRequest,
+  DescribeLogDirsResponseInput,
+} from '../../protocol/apis/describe-log-dirs.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
 import type { Topic } from '../../storage/log-directory.ts'
 import type { Handler } from '../services.ts'
 
 /** DescribeLogDirs: the one data directory, and how much each partition takes there. */
-export const handleDescribeLogDirs: Handler<DescribeLogDirsRequest, DescribeLogDirsResponseInput> = (request, { services }) => {
+export const handleDescribeLogDirs: Handler<DescribeLogDirsRequest, DescribeLogDirsResponseInput> = (
+  request,
+  { services },
+) => {
   const { logDirectory } = services
-  const wanted = request.topics === null ? undefined : new Map(request.topics.map(({ topic, partitions }) => [topic, partitions]))
+  const wanted =
+    request.topics === null
+      ? undefined
+      : new Map(request.topics.map(({ topic, partitions }) => [topic, partitions]))
   let totalBytes = 0
   const topics: { name: string; partitions: ReturnType<typeof sizesOf> }[] = []
   for (const topic of logDirectory.topics()) {
@@ -14,16 +23,29 @@ export const handleDescribeLogDirs: Handler<DescribeLogDirsRequest, DescribeLogD
     for (const { partitionSize } of sizes) totalBytes += partitionSize
     const asked = wanted === undefined ? undefined : wanted.get(topic.name)
     if (wanted !== undefined && asked === undefined) continue
-    topics.push({ name: topic.name, partitions: sizes.filter(({ partitionIndex }) => asked?.includes(partitionIndex) ?? true) })
+    topics.push({
+      name: topic.name,
+      partitions: sizes.filter(({ partitionIndex }) => asked?.includes(partitionIndex) ?? true),
+    })
   }
   const usableBytes = services.freeBytes()
   return {
     errorCode: ErrorCode.NONE,
-    results: [{ errorCode: ErrorCode.NONE, logDir: services.dataPath, topics, totalBytes: totalBytes + usableBytes, usableBytes }],
+    results: [
+      {
+        errorCode: ErrorCode.NONE,
+        logDir: services.dataPath,
+        topics,
+        totalBytes: totalBytes + usableBytes,
+        usableBytes,
+      },
+    ],
   }
 }
 
-function sizesOf(topic: Topic): { partitionIndex: number; partitionSize: number; offsetLag: number; isFutureKey: boolean }[] {
+function sizesOf(
+  topic: Topic,
+): { partitionIndex: number; partitionSize: number; offsetLag: number; isFutureKey: boolean }[] {
   return topic.partitions.map((log) => ({
     partitionIndex: log.partition,
     partitionSize: log.sizeBytes,

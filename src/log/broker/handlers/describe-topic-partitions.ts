@@ -14,14 +14,16 @@ type TopicAnswer = NonNullable<DescribeTopicPartitionsResponseInput['topics']>[n
 const MAX_PAGE = 2000
 
 /** DescribeTopicPartitions: topics by name, in order, a page of partitions at a time; no names means all topics. */
-export const handleDescribeTopicPartitions: Handler<DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponseInput> = (
-  request,
-  { services },
-) => {
+export const handleDescribeTopicPartitions: Handler<
+  DescribeTopicPartitionsRequest,
+  DescribeTopicPartitionsResponseInput
+> = (request, { services }) => {
   const { logDirectory } = services
   const { cursor } = request
   const all = request.topics.length === 0
-  const names = all ? Array.from(logDirectory.topics(), ({ name }) => name) : [...new Set(request.topics.map(({ name }) => name))]
+  const names = all
+    ? Array.from(logDirectory.topics(), ({ name }) => name)
+    : [...new Set(request.topics.map(({ name }) => name))]
   names.sort()
   const replicas = [logDirectory.nodeId]
   const topics: TopicAnswer[] = []
@@ -33,7 +35,9 @@ export const handleDescribeTopicPartitions: Handler<DescribeTopicPartitionsReque
     const topic = logDirectory.topic(name)
     if (topic === undefined) {
       const errorCode =
-        topicNameProblem(name) === undefined ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION : ErrorCode.INVALID_TOPIC_EXCEPTION
+        topicNameProblem(name) === undefined
+          ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+          : ErrorCode.INVALID_TOPIC_EXCEPTION
       topics.push({ errorCode, name, topicId: ZERO_UUID, partitions: [] })
       continue
     }
@@ -58,7 +62,8 @@ export const handleDescribeTopicPartitions: Handler<DescribeTopicPartitionsReque
       topicAuthorizedOperations: TOPIC_OPERATIONS,
     })
     const next = first + page.length
-    if (next < topic.partitions.length) return { topics, nextCursor: { topicName: name, partitionIndex: next } }
+    if (next < topic.partitions.length)
+      return { topics, nextCursor: { topicName: name, partitionIndex: next } }
   }
   return { topics }
 }

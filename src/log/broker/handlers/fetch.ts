@@ -20,7 +20,9 @@ const ZSTD_FROM = 10
 const NO_RECORDS = Buffer.alloc(0)
 
 export const handleFetch: Handler<FetchRequest, FetchResponseInput> = (request, context) => {
-  const plan = context.services.fetchSessions.begin(request, { byTopicId: context.apiVersion >= BY_TOPIC_ID_FROM })
+  const plan = context.services.fetchSessions.begin(request, {
+    byTopicId: context.apiVersion >= BY_TOPIC_ID_FROM,
+  })
   if (plan.kind === 'refused') return { errorCode: plan.error, sessionId: 0, responses: [] }
   const fetch = new Fetch(request, plan, context)
   const first = fetch.collect()
@@ -83,7 +85,9 @@ class Fetch {
       }
       const stopWaiting = waiters.wait(logs, { look, giveUp: () => finish(this.collect()) })
       const timer = clock.schedule(this.#request.maxWaitMs, () => finish(this.collect()))
-      const stopWatchingClient = this.#context.connection.onClose(() => finish({ partitions: [], complete: true }))
+      const stopWatchingClient = this.#context.connection.onClose(() =>
+        finish({ partitions: [], complete: true }),
+      )
     })
   }
 
@@ -113,9 +117,18 @@ class Fetch {
     const epochError = checkLeaderEpoch(fetched.currentLeaderEpoch, found.leaderEpoch)
     if (epochError !== ErrorCode.NONE) return refused(fetched, epochError)
     const isolation = this.#readCommitted ? 'read_committed' : 'read_uncommitted'
-    const read = found.read({ offset: fetched.fetchOffset, maxBytes: Math.min(fetched.maxBytes, maxBytes), isolation, minOneBatch })
+    const read = found.read({
+      offset: fetched.fetchOffset,
+      maxBytes: Math.min(fetched.maxBytes, maxBytes),
+      isolation,
+      minOneBatch,
+    })
     if (read.kind === 'out-of-range') {
-      return { ...refused(fetched, ErrorCode.OFFSET_OUT_OF_RANGE), highWatermark: found.endOffset, logStartOffset: found.logStartOffset }
+      return {
+        ...refused(fetched, ErrorCode.OFFSET_OUT_OF_RANGE),
+        highWatermark: found.endOffset,
+        logStartOffset: found.logStartOffset,
+      }
     }
     if (this.#readCommitted && found.durableOffset < found.lastStableOffset) askForSync(found)
     if (this.#context.apiVersion < ZSTD_FROM && holdsZstd(read.records)) {
@@ -154,7 +167,9 @@ class Fetch {
     for (const fetched of this.#plan.partitions.values()) {
       const found = this.#find(fetched)
       if (typeof found === 'number') return true
-      const end = this.#readCommitted ? Math.min(found.lastStableOffset, found.durableOffset) : found.endOffset
+      const end = this.#readCommitted
+        ? Math.min(found.lastStableOffset, found.durableOffset)
+        : found.endOffset
       if (fetched.fetchOffset < end || fetched.fetchOffset < found.logStartOffset) return true
       if (this.#readCommitted && found.durableOffset < found.lastStableOffset) askForSync(found)
     }

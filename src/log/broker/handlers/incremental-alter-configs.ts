@@ -1,4 +1,7 @@
-import type { IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponseInput } from '../../protocol/apis/incremental-alter-configs.ts'
+import type {
+  IncrementalAlterConfigsRequest,
+  IncrementalAlterConfigsResponseInput,
+} from '../../protocol/apis/incremental-alter-configs.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
 import { topicConfigKey } from '../../storage/topic-config.ts'
 import { changeConfig, type ConfigOutcome } from '../config-changes.ts'
@@ -12,10 +15,10 @@ type Change = IncrementalAlterConfigsRequest['resources'][number]['configs'][num
 const OPERATION = { set: 0, delete: 1, append: 2, subtract: 3 } as const
 
 /** IncrementalAlterConfigs: sets and deletes single values; adds to and takes from lists. */
-export const handleIncrementalAlterConfigs: Handler<IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponseInput> = (
-  request,
-  { services },
-) => ({
+export const handleIncrementalAlterConfigs: Handler<
+  IncrementalAlterConfigsRequest,
+  IncrementalAlterConfigsResponseInput
+> = (request, { services }) => ({
   responses: request.resources.map(({ resourceType, resourceName, configs }) => ({
     resourceType,
     resourceName,
@@ -54,11 +57,17 @@ function applyAll(
     }
     const setting = topicConfigKey(name)
     if (setting?.type !== 'list') {
-      return { errorCode: ErrorCode.INVALID_CONFIG, errorMessage: `Can't append to or subtract from ${name}: it is not a list` }
+      return {
+        errorCode: ErrorCode.INVALID_CONFIG,
+        errorMessage: `Can't append to or subtract from ${name}: it is not a list`,
+      }
     }
     const has = words(describeTopicSetting(name, { own: changed, broker }).value)
     const given = words(value)
-    const result = configOperation === OPERATION.append ? [...new Set([...has, ...given])] : has.filter((word) => !given.includes(word))
+    const result =
+      configOperation === OPERATION.append
+        ? [...new Set([...has, ...given])]
+        : has.filter((word) => !given.includes(word))
     changed[name] = result.join(',')
   }
   return changed

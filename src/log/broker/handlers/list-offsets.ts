@@ -23,7 +23,10 @@ const SINCE: ReadonlyMap<number, number> = new Map([
 type Found = { readonly offset: number; readonly timestamp: number }
 
 /** ListOffsets: the ends of partitions, or the first record at or after a time. */
-export const handleListOffsets: Handler<ListOffsetsRequest, ListOffsetsResponseInput> = (request, context) => {
+export const handleListOffsets: Handler<ListOffsetsRequest, ListOffsetsResponseInput> = (
+  request,
+  context,
+) => {
   const seen = new Map<string, number>()
   for (const { name, partitions } of request.topics) {
     for (const { partitionIndex } of partitions) {
@@ -35,7 +38,10 @@ export const handleListOffsets: Handler<ListOffsetsRequest, ListOffsetsResponseI
     topics: request.topics.map(({ name, partitions }) => ({
       name,
       partitions: partitions.map(({ partitionIndex, currentLeaderEpoch, timestamp }) => {
-        const refused = (errorCode: ErrorCode): { partitionIndex: number; errorCode: ErrorCode } => ({ partitionIndex, errorCode })
+        const refused = (errorCode: ErrorCode): { partitionIndex: number; errorCode: ErrorCode } => ({
+          partitionIndex,
+          errorCode,
+        })
         if (seen.get(`${name}:${partitionIndex}`) !== 1) return refused(ErrorCode.INVALID_REQUEST)
         if (context.apiVersion < (SINCE.get(timestamp) ?? 0)) return refused(ErrorCode.UNSUPPORTED_VERSION)
         const log = context.services.logDirectory.topic(name)?.partitions[partitionIndex]
@@ -43,7 +49,12 @@ export const handleListOffsets: Handler<ListOffsetsRequest, ListOffsetsResponseI
         const epochError = checkLeaderEpoch(currentLeaderEpoch, log.leaderEpoch)
         if (epochError !== ErrorCode.NONE) return refused(epochError)
         const found = find(log, timestamp, request.isolationLevel === 1)
-        return { partitionIndex, errorCode: ErrorCode.NONE, ...found, leaderEpoch: found.offset < 0 ? -1 : log.leaderEpoch }
+        return {
+          partitionIndex,
+          errorCode: ErrorCode.NONE,
+          ...found,
+          leaderEpoch: found.offset < 0 ? -1 : log.leaderEpoch,
+        }
       }),
     })),
   }
@@ -66,8 +77,8 @@ function find(log: PartitionLog, timestamp: number, readCommitted: boolean): Fou
       return NOTHING
     default: {
       const found = log.offsetForTimestamp(timestamp)
-      if (found === undefined) return NOTHING
-      return readCommitted && found.offset >= log.lastStableOffset ? NOTHING : found
+      if (found === undefined || (readCommitted && found.offset >= log.lastStableOffset)) return NOTHING
+      return { offset: found.offset, timestamp: found.timestamp }
     }
   }
 }

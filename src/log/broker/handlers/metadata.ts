@@ -12,11 +12,15 @@ type TopicMetadata = NonNullable<MetadataResponseInput['topics']>[number]
  * Metadata: brokers, topics, partitions. Asking for a topic by name creates it when both the client and the broker
  * allow it; before version 4 clients could not refuse.
  */
-export const handleMetadata: Handler<MetadataRequest, MetadataResponseInput> = (request, { apiVersion, services }) => {
+export const handleMetadata: Handler<MetadataRequest, MetadataResponseInput> = (
+  request,
+  { apiVersion, services },
+) => {
   const { logDirectory, advertised } = services
   const { nodeId } = logDirectory
   const all = request.topics === null || (apiVersion === 0 && request.topics.length === 0)
-  const mayCreate = services.config['auto.create.topics.enable'] && (apiVersion < 4 || request.allowAutoTopicCreation)
+  const mayCreate =
+    services.config['auto.create.topics.enable'] && (apiVersion < 4 || request.allowAutoTopicCreation)
   const topics = all
     ? Array.from(logDirectory.topics(), (topic) => describe(topic, nodeId))
     : distinct(request.topics ?? []).map(({ name, topicId }) =>
@@ -35,7 +39,8 @@ export const handleMetadata: Handler<MetadataRequest, MetadataResponseInput> = (
 
 function byId(services: BrokerServices, topicId: string): TopicMetadata {
   const topic = services.logDirectory.topicById(topicId)
-  if (topic === undefined) return { errorCode: ErrorCode.UNKNOWN_TOPIC_ID, name: null, topicId, partitions: [] }
+  if (topic === undefined)
+    return { errorCode: ErrorCode.UNKNOWN_TOPIC_ID, name: null, topicId, partitions: [] }
   return describe(topic, services.logDirectory.nodeId)
 }
 
@@ -45,7 +50,9 @@ function byName(services: BrokerServices, name: string, mayCreate: boolean): Top
   if (topicNameProblem(name) !== undefined) return failed(name, ErrorCode.INVALID_TOPIC_EXCEPTION)
   if (!mayCreate) return failed(name, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
   const created = services.topics.create({ name, partitions: -1, replicationFactor: -1, config: {} })
-  return created.kind === 'created' ? describe(created.topic, services.logDirectory.nodeId) : failed(name, created.error)
+  return created.kind === 'created'
+    ? describe(created.topic, services.logDirectory.nodeId)
+    : failed(name, created.error)
 }
 
 function failed(name: string, errorCode: ErrorCode): TopicMetadata {
@@ -70,7 +77,9 @@ function describe(topic: Topic, nodeId: number): TopicMetadata {
   }
 }
 
-function distinct<T extends { readonly name: string | null; readonly topicId: string }>(topics: readonly T[]): T[] {
+function distinct<T extends { readonly name: string | null; readonly topicId: string }>(
+  topics: readonly T[],
+): T[] {
   const seen = new Set<string>()
   return topics.filter(({ name, topicId }) => {
     const key = name === null ? `id ${topicId}` : `name ${name}`

@@ -1,13 +1,16 @@
-import type { OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponseInput } from '../../protocol/apis/offset-for-leader-epoch.ts'
+import type {
+  OffsetForLeaderEpochRequest,
+  OffsetForLeaderEpochResponseInput,
+} from '../../protocol/apis/offset-for-leader-epoch.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
 import type { Handler } from '../services.ts'
 import { checkLeaderEpoch } from './fetch.ts'
 
 /** OffsetForLeaderEpoch: where an epoch of the log ended, by which consumers notice that a log was cut. */
-export const handleOffsetForLeaderEpoch: Handler<OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponseInput> = (
-  request,
-  { services },
-) => ({
+export const handleOffsetForLeaderEpoch: Handler<
+  OffsetForLeaderEpochRequest,
+  OffsetForLeaderEpochResponseInput
+> = (request, { services }) => ({
   topics: request.topics.map(({ topic, partitions }) => ({
     topic,
     partitions: partitions.map(({ partition, currentLeaderEpoch, leaderEpoch }) => {
@@ -16,7 +19,7 @@ export const handleOffsetForLeaderEpoch: Handler<OffsetForLeaderEpochRequest, Of
       const errorCode = checkLeaderEpoch(currentLeaderEpoch, log.leaderEpoch)
       if (errorCode !== ErrorCode.NONE) return { partition, errorCode }
       const found = log.offsetForLeaderEpoch(leaderEpoch)
-      return { partition, errorCode, leaderEpoch: found?.epoch ?? -1, endOffset: found?.endOffset ?? -1 }
+      return { partition, errorCode, leaderEpoch: found.epoch, endOffset: found.endOffset }
     }),
   })),
 })

@@ -7,11 +7,18 @@
  */
 import type { ProduceRequest, ProduceResponseInput } from '../../protocol/apis/produce.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
-import { isTransactional, readBatchHeader } from '../../protocol/record-batch.ts'
+import { BATCH_HEADER_BYTES, isTransactional, readBatchHeader } from '../../protocol/record-batch.ts'
 import type { Topic } from '../../storage/log-directory.ts'
 import type { AppendResult, PartitionLog } from '../../storage/partition-log.ts'
 import { checkBatch, type BatchCheck } from '../produce-validation.ts'
-import { CloseConnection, NO_RESPONSE, type ClientConnection, type Handler, type HandlerResult, type RequestContext } from '../services.ts'
+import {
+  CloseConnection,
+  NO_RESPONSE,
+  type ClientConnection,
+  type Handler,
+  type HandlerResult,
+  type RequestContext,
+} from '../services.ts'
 import type { VerifyPartitions } from '../coordinator-services.ts'
 
 type TopicAnswer = NonNullable<ProduceResponseInput['responses']>[number]
@@ -26,21 +33,25 @@ export const handleProduce: Handler<ProduceRequest, ProduceResponseInput> = (req
   const { acks } = request
   if (acks !== -1 && acks !== 0 && acks !== 1) return answerAll(request, ErrorCode.INVALID_REQUIRED_ACKS)
   const transactional = transactionOf(request)
-  if (transactional === 'without id') return finish(request, answerAll(request, ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED))
+  if (transactional === 'without id')
+    return finish(request, answerAll(request, ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED))
   const earlier = verifying.get(context.connection)
   if (transactional === undefined) {
     if (earlier === undefined) return appendAll(request, context, undefined)
-    return earlier.then(() => appendAll(request, context, undefined))
+    return earlier.then((): Result | Promise<Result> => appendAll(request, context, undefined))
   }
   const verification = verify(request, context, transactional)
-  if (earlier === undefined && !(verification instanceof Promise)) return appendAll(request, context, verification)
-  const appended = Promise.all([verification, earlier]).then(([errors]) => {
-    if (verifying.get(context.connection) === turn) verifying.delete(context.connection)
-    return { answer: appendAll(request, context, errors) }
-  })
+  if (earlier === undefined && !(verification instanceof Promise))
+    return appendAll(request, context, verification)
+  const appended = Promise.all([verification, earlier]).then(
+    ([errors]): { readonly answer: Result | Promise<Result> } => {
+      if (verifying.get(context.connection) === turn) verifying.delete(context.connection)
+      return { answer: appendAll(request, context, errors) }
+    },
+  )
   const turn = appended.then(nothing, nothing)
   verifying.set(context.connection, turn)
-  return appended.then(({ answer }) => answer)
+  return appended.then(({ answer }): Result | Promise<Result> => answer)
 }
 
 /** Connections whose last transactional produce waits for the coordinator: later ones must not overtake it. */
@@ -48,7 +59,10 @@ const verifying = new WeakMap<ClientConnection, Promise<void>>()
 
 const nothing = (): void => {}
 
-type Appended = { readonly log: PartitionLog; readonly answer: PartitionAnswer & { errorCode: number; baseOffset: number } }
+type Appended = {
+  readonly log: PartitionLog
+  readonly answer: PartitionAnswer & { errorCode: number; baseOffset: number }
+}
 
 /** Appends what may be appended, in order, and answers when it is as durable as the client asked. */
 function appendAll(
@@ -70,7 +84,10 @@ function appendAll(
       }
       const log = topic?.partitions[index]
       if (topic === undefined || log === undefined) {
-        const error = topic === undefined && context.apiVersion >= BY_TOPIC_ID_FROM ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+        const error =
+          topic === undefined && context.apiVersion >= BY_TOPIC_ID_FROM
+            ? ErrorCode.UNKNOWN_TOPIC_ID
+            : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
         answers.push(failure(index, error))
         continue
       }
@@ -83,7 +100,7 @@ function appendAll(
   const flush = services.config['log.flush.acks']
   const waits = flush === 'always' || (flush === 'all' && request.acks === -1)
   if (!waits || appended.length === 0) return finish(request, { responses })
-  return syncAll(appended).then(() => finish(request, { responses }))
+  return syncAll(appended).then((): Result => finish(request, { responses }))
 }
 
 function appendBatch(
@@ -93,7 +110,7 @@ function appendBatch(
   context: RequestContext,
 ): PartitionAnswer & { errorCode: number; baseOffset: number } {
   const { services, apiVersion } = context
-  const check: BatchCheck = checkBatch({ records, topic, nowMs: services.clock.nowMs(), apiVersion })
+  const check: BatchCheck = checkBatch({ records, topic, apiVersion })
   if (check.kind === 'refused') return failure(log.partition, check.error, check.message, check.batchIndex)
   const { batch, header } = check
   const result: AppendResult = log.append(batch, header, { origin: 'client' })
@@ -107,8 +124,8 @@ function appendBatch(
     index: log.partition,
     errorCode: ErrorCode.NONE,
     baseOffset: result.baseOffset,
-    logAppendTimeMs: check.logAppendTimeMs,
-    logStartOffset: log.logStartOffset,
+    logAppendTimeMs: result.logAppendTimeMs,
+    logStartOffset: result.logStartOffset,
   }
 }
 
@@ -125,7 +142,9 @@ async function syncAll(appended: readonly Appended[]): Promise<void> {
 }
 
 function findTopic(data: TopicData, { services, apiVersion }: RequestContext): Topic | undefined {
-  return apiVersion >= BY_TOPIC_ID_FROM ? services.logDirectory.topicById(data.topicId) : services.logDirectory.topic(data.name)
+  return apiVersion >= BY_TOPIC_ID_FROM
+    ? services.logDirectory.topicById(data.topicId)
+    : services.logDirectory.topic(data.name)
 }
 
 /** With acks = 0 the client reads no answer: an error ends the connection, so that it asks for metadata again. */
@@ -133,14 +152,19 @@ function finish(request: ProduceRequest, response: ProduceResponseInput): Result
   if (request.acks !== 0) return response
   for (const topic of response.responses ?? []) {
     for (const { index, errorCode } of topic.partitionResponses ?? []) {
-      if (errorCode !== ErrorCode.NONE) return new CloseConnection(`error ${errorCode} on partition ${index} in a produce without acknowledgement`)
+      if (errorCode !== ErrorCode.NONE)
+        return new CloseConnection(
+          `error ${errorCode} on partition ${index} in a produce without acknowledgement`,
+        )
     }
   }
   return NO_RESPONSE
 }
 
 /** The producer of the transactional batches of a request; the client library sends one producer's in one request. */
-function transactionOf(request: ProduceRequest): { producerId: number; producerEpoch: number } | 'without id' | undefined {
+function transactionOf(
+  request: ProduceRequest,
+): { producerId: number; producerEpoch: number } | 'without id' | undefined {
   for (const { partitionData } of request.topicData) {
     for (const { records } of partitionData) {
       if (records === null || records.length < BATCH_HEADER_BYTES) continue
@@ -151,8 +175,6 @@ function transactionOf(request: ProduceRequest): { producerId: number; producerE
   }
   return undefined
 }
-
-const BATCH_HEADER_BYTES = 61
 
 /** Asks the transaction coordinator about every partition; answers by `topic:partition`. */
 function verify(
@@ -203,6 +225,8 @@ function failure(
     baseOffset: -1,
     logStartOffset: -1,
     ...(message !== undefined && { errorMessage: message }),
-    ...(batchIndex !== undefined && { recordErrors: [{ batchIndex, batchIndexErrorMessage: message ?? null }] }),
+    ...(batchIndex !== undefined && {
+      recordErrors: [{ batchIndex, batchIndexErrorMessage: message ?? null }],
+    }),
   }
 }

@@ -1,0 +1,88 @@
+import { messageOf } from '../../../base/millrace-error.ts'
+import { sleep } from '../../../world/world.ts'
+import { ErrorCode } from '../../protocol/error-code.ts'
+import type { PartitionLog } from '../../storage/partition-log.ts'
+import type { CoordinatorEnvironment } from '../coordinator-services.ts'
+import type { GroupDriver } from './group-driver.ts'
+import { CONSUMER_OFFSETS } from './internal-topics.ts'
+
+export interface Marker {
+  readonly kind: 'commit' | 'abort'
+  readonly producerId: number
+  readonly producerEpoch: number
+  readonly coordinatorEpoch: number
+}
+
+const FIRST_RETRY_MS = 100
+const LONGEST_RETRY_MS = 5_000
+
+/** Writes the control batches that end a transaction, and tells the group coordinators of those that concern offsets. */
+export class MarkerWriter {
+  readonly #environment: CoordinatorEnvironment
+  readonly #groups: GroupDriver
+
+  constructor(environment: CoordinatorEnvironment, groups: GroupDriver) {
+    this.#environment = environment
+    this.#groups = groups
+  }
+
+  /** One marker, in the page cache when this returns NONE; `PartitionLog.sync` makes it durable. */
+  append(log: PartitionLog, marker: Marker): ErrorCode {
+    const result = log.appendMarker(marker)
+    if (result.kind === 'rejected') {
+      this.#environment.report('error', 'a transaction marker was refused', {
+        topic: log.topic,
+        partition: log.partition,
+        producerId: marker.producerId,
+        producerEpoch: marker.producerEpoch,
+        reason: result.message,
+      })
+      return result.error
+    }
+    if (log.topic === CONSUMER_OFFSETS)
+      this.#groups.applyMarker(log.partition, marker.producerId, marker.kind)
+    return ErrorCode.NONE
+  }
+
+  /**
+   * Writes the marker to all partitions and waits until every one is durable. Tries again for as long as the disk
+   * refuses; a partition that has gone, or that knows of a newer epoch, needs no marker. False when `signal` aborted.
+   */
+  async write(
+    partitions: readonly { readonly topic: string; readonly partition: number }[],
+    marker: Marker,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    let left = partitions
+    for (let retryMs = FIRST_RETRY_MS; ; retryMs = Math.min(2 * retryMs, LONGEST_RETRY_MS)) {
+      const written = await Promise.all(left.map((place) => this.#writeOne(place, marker)))
+      left = left.filter((_place, index) => !written[index])
+      if (left.length === 0) return true
+      await sleep(this.#environment.clock, retryMs, signal)
+      if (signal.aborted) return false
+    }
+  }
+
+  async #writeOne(
+    { topic, partition }: { readonly topic: string; readonly partition: number },
+    marker: Marker,
+  ): Promise<boolean> {
+    const log = this.#environment.logDirectory.topic(topic)?.partitions[partition]
+    if (log === undefined) return true
+    const error = this.append(log, marker)
+    if (error !== ErrorCode.NONE) {
+      return error === ErrorCode.INVALID_PRODUCER_EPOCH || error === ErrorCode.TRANSACTION_COORDINATOR_FENCED
+    }
+    try {
+      await log.sync()
+      return true
+    } catch (failure) {
+      this.#environment.report('error', 'a transaction marker could not be made durable', {
+        topic,
+        partition,
+        reason: messageOf(failure),
+      })
+      return false
+    }
+  }
+}

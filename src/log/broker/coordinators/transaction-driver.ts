@@ -1,0 +1,487 @@
+/**
+ * Drives the transaction coordinators: one pure `TransactionCoordinator` for each partition of `__transaction_state`.
+ * `transaction-coordinator.ts` says what has to be durable before what; this is where it happens:
+ *
+ *   EndTxn ─▶ Prepare… appended ─▶ fsync (shared) ─┬▶ answer
+ *                                                  └▶ markers appended ─▶ fsync of all partitions, side by side
+ *                                                        └▶ Complete… appended ─▶ fsync in the background
+ *
+ * So a commit is answered after one fsync and seen by readers after two. A request that meets a transaction which is
+ * being completed waits for it instead of being sent away with CONCURRENT_TRANSACTIONS: completing takes milliseconds,
+ * a client's retry a hundred of them, and some clients do not retry at all.
+ */
+import { MillraceError, messageOf } from '../../../base/millrace-error.ts'
+import { sleep, type Timer } from '../../../world/world.ts'
+import { coordinatorPartition } from '../../coordinator/coordinator-record.ts'
+import {
+  TransactionCoordinator,
+  type ProducerIdentity,
+  type TopicPartition,
+  type TransactionAnswer,
+  type TransactionDecision,
+} from '../../coordinator/transaction/transaction-coordinator.ts'
+import {
+  decodeTransactionRecord,
+  encodeTransactionRecord,
+  type TransactionPartitions,
+  type TransactionRecord,
+  type TransactionValue,
+} from '../../coordinator/transaction/transaction-record.ts'
+import { ErrorCode } from '../../protocol/error-code.ts'
+import type { PartitionLog } from '../../storage/partition-log.ts'
+import type { ProducerState } from '../../storage/producer-states.ts'
+import type { CoordinatorEnvironment, VerifyPartitions } from '../coordinator-services.ts'
+import { CoordinatorLog } from './coordinator-log.ts'
+import type { GroupDriver } from './group-driver.ts'
+import { CONSUMER_OFFSETS, TRANSACTION_STATE, internalTopic } from './internal-topics.ts'
+import { MarkerWriter } from './marker-writer.ts'
+
+interface Shard {
+  readonly coordinator: TransactionCoordinator
+  readonly log: CoordinatorLog
+}
+
+/** How long the start waits for decided transactions to be completed; longer only when the disk refuses. */
+const START_WAIT_MS = 10_000
+/** How long a request waits for a transaction that is being completed before it is sent away. */
+const LONGEST_WAIT_MS = 5_000
+const RETRY_MS = 1_000
+const EXPIRY_BATCH_RECORDS = 1_000
+
+export class TransactionDriver {
+  readonly markers: MarkerWriter
+  readonly #environment: CoordinatorEnvironment
+  readonly #groups: GroupDriver
+  #shards: readonly Shard[] = []
+  /** Transactions that are being completed; each promise resolves when the next one may begin. */
+  readonly #completions = new Map<string, Promise<void>>()
+  /** Offsets of `Complete…` records that may not be durable yet. */
+  readonly #completedAt = new Map<string, number>()
+  readonly #closing = new AbortController()
+  readonly #timers = new Set<Timer>()
+
+  constructor(environment: CoordinatorEnvironment, groups: GroupDriver) {
+    this.#environment = environment
+    this.#groups = groups
+    this.markers = new MarkerWriter(environment, groups)
+  }
+
+  /** Replays what is on disk, finds open transactions that a crash took from it, and completes what was decided. */
+  async open(): Promise<void> {
+    const { config, logDirectory } = this.#environment
+    if (logDirectory.topic(TRANSACTION_STATE) !== undefined) {
+      this.#openShards()
+      for (const { coordinator, log } of this.#shards) {
+        log.replay({
+          record: (stored) => {
+            const record = decodeTransactionRecord(stored)
+            if (record !== undefined) coordinator.apply(record)
+          },
+          marker: () => {},
+        })
+      }
+    }
+    await this.#adoptOpenTransactions()
+    // What was replayed may not have reached the device before the crash, and the markers must not overtake it.
+    await Promise.all(this.#shards.map(({ log }) => log.durable()))
+    const completions = this.#shards.flatMap((shard) =>
+      shard.coordinator.prepared().map(({ transactionalId }) => this.#complete(shard, transactionalId)),
+    )
+    await this.#atMost(START_WAIT_MS, Promise.all(completions))
+    this.#every(config['transaction.abort.timed.out.transaction.cleanup.interval.ms'], () =>
+      this.#abortTimedOut(),
+    )
+    this.#every(config['transaction.remove.expired.transaction.cleanup.interval.ms'], () =>
+      this.#removeExpired(),
+    )
+  }
+
+  async initProducerId(request: {
+    readonly transactionalId: string | null
+    readonly timeoutMs: number
+    readonly current: { readonly producerId: number; readonly producerEpoch: number } | undefined
+  }): Promise<TransactionAnswer> {
+    const { transactionalId } = request
+    if (transactionalId === null) {
+      const decision = this.#decide(() => {
+        const producerId = this.#allocateProducerId()
+        return { kind: 'answer', answer: { errorCode: ErrorCode.NONE, producerId, producerEpoch: 0 } }
+      })
+      return decision.kind === 'answer' ? decision.answer : refusal(ErrorCode.COORDINATOR_NOT_AVAILABLE)
+    }
+    return await this.#run(transactionalId, (coordinator, nowMs) =>
+      coordinator.initProducerId({ ...request, transactionalId }, this.#allocateProducerId, nowMs),
+    )
+  }
+
+  /** Adds partitions (all of which must exist) to the producer's transaction. */
+  async addPartitions(
+    request: ProducerIdentity & {
+      readonly partitions: readonly TopicPartition[]
+      readonly clientVersion: number
+    },
+  ): Promise<ErrorCode> {
+    const answer = await this.#run(request.transactionalId, (coordinator, nowMs) =>
+      coordinator.addPartitions(request, nowMs),
+    )
+    if (answer.errorCode !== ErrorCode.NONE) return answer.errorCode
+    return await this.#previousCompleted(request.transactionalId)
+  }
+
+  /**
+   * Whether Produce may write to these partitions, as it tells its clients: one error code a partition, in order. At
+   * once, and without a promise, when nothing has to be written or waited for.
+   */
+  verifyPartitions(request: VerifyPartitions): readonly ErrorCode[] | Promise<readonly ErrorCode[]> {
+    const told = (error: ErrorCode): ErrorCode => produceError(error, request.addImplicitly)
+    const known = this.#verify(request)
+    if (known === 'wait' || (request.addImplicitly && known.includes(ErrorCode.TRANSACTION_ABORTABLE))) {
+      return this.#addOrVerifyAgain(request).then((errors) => errors.map(told))
+    }
+    return known.map(told)
+  }
+
+  async #addOrVerifyAgain(request: VerifyPartitions): Promise<readonly ErrorCode[]> {
+    if (!request.addImplicitly) return await this.isInTransaction(request)
+    const error = await this.addPartitions({ ...request, clientVersion: 2 })
+    return request.partitions.map(() => error)
+  }
+
+  /** Whether each partition is in the producer's open transaction: TRANSACTION_ABORTABLE when it is not. */
+  async isInTransaction(
+    request: ProducerIdentity & { readonly partitions: readonly TopicPartition[] },
+  ): Promise<readonly ErrorCode[]> {
+    const known = this.#verify(request)
+    if (known !== 'wait') return known
+    await this.#awaitCompletion(request.transactionalId)
+    const afterwards = this.#verify(request)
+    return afterwards === 'wait'
+      ? request.partitions.map(() => ErrorCode.CONCURRENT_TRANSACTIONS)
+      : afterwards
+  }
+
+  #verify(
+    request: ProducerIdentity & { readonly partitions: readonly TopicPartition[] },
+  ): readonly ErrorCode[] | 'wait' {
+    const shard = this.#existingShardOf(request.transactionalId)
+    return (
+      shard?.coordinator.verifyPartitions(request) ??
+      request.partitions.map(() => ErrorCode.INVALID_PRODUCER_ID_MAPPING)
+    )
+  }
+
+  async endTransaction(
+    request: ProducerIdentity & { readonly commit: boolean; readonly bumpsEpoch: boolean },
+  ): Promise<TransactionAnswer> {
+    if (request.commit && !(await this.#dataDurable(request))) return refusal(ErrorCode.COORDINATOR_NOT_AVAILABLE)
+    return await this.#run(request.transactionalId, (coordinator, nowMs) =>
+      coordinator.endTransaction(request, this.#allocateProducerId, nowMs),
+    )
+  }
+
+  /**
+   * What a transaction wrote is on the device before its commit is decided: a power cut must not take a part of it.
+   * It is already when the producer used acks=all.
+   */
+  async #dataDurable({ transactionalId, producerId }: ProducerIdentity): Promise<boolean> {
+    const known = this.#existingShardOf(transactionalId)?.coordinator.get(transactionalId)
+    if (known?.status !== 'Ongoing' || known.producerId !== producerId) return true
+    const syncs: Promise<void>[] = []
+    for (const { topic, partition } of listPartitions(known.partitions)) {
+      const log = this.#environment.logDirectory.topic(topic)?.partitions[partition]
+      if (log === undefined || log.durableOffset >= log.endOffset) continue
+      if (lastOffsetOf(log, producerId) >= log.durableOffset) syncs.push(log.sync())
+    }
+    if (syncs.length === 0) return true
+    try {
+      await Promise.all(syncs)
+      return true
+    } catch (error) {
+      this.#environment.report('error', 'a transaction’s records could not be made durable', { transactionalId, reason: messageOf(error) })
+      return false
+    }
+  }
+
+  /** The partition of `__consumer_offsets` whose place in a transaction a group's offsets take. */
+  groupPartition(groupId: string): TopicPartition | undefined {
+    const partition = this.#groups.partitionOf(groupId)
+    return partition === undefined ? undefined : { topic: CONSUMER_OFFSETS, partition }
+  }
+
+  describe(transactionalId: string): TransactionValue | undefined {
+    return this.#existingShardOf(transactionalId)?.coordinator.get(transactionalId)
+  }
+
+  list(): [transactionalId: string, value: TransactionValue][] {
+    return this.#shards.flatMap(({ coordinator }) => [...coordinator.entries()])
+  }
+
+  /** Creates `__transaction_state` on first use; false when that failed. */
+  available(): boolean {
+    return this.#openShards()
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort()
+    for (const timer of this.#timers) timer.cancel()
+    await Promise.all(this.#completions.values())
+    await Promise.all(this.#shards.map(({ log }) => log.durable()))
+  }
+
+  readonly #allocateProducerId = (): number => this.#environment.logDirectory.nextProducerId()
+
+  /** Decides, and carries the decision out; decides again after waits. */
+  async #run(
+    transactionalId: string,
+    decide: (coordinator: TransactionCoordinator, nowMs: number) => TransactionDecision,
+  ): Promise<TransactionAnswer> {
+    if (transactionalId === '') return refusal(ErrorCode.INVALID_REQUEST)
+    if (!this.#openShards()) return refusal(ErrorCode.COORDINATOR_NOT_AVAILABLE)
+    const shard = this.#existingShardOf(transactionalId)!
+    const { clock } = this.#environment
+    const deadlineMs = clock.monotonicMs() + LONGEST_WAIT_MS
+    for (;;) {
+      const decision = this.#decide(() => decide(shard.coordinator, clock.nowMs()))
+      switch (decision.kind) {
+        case 'answer':
+          // What it tells may have been decided a moment ago by a request that is not durable yet.
+          return await this.#onceDurable(shard, decision.answer)
+        case 'write': {
+          const error = this.#append(shard, [decision.record])
+          if (error !== ErrorCode.NONE) return refusal(error)
+          return decision.durable ? await this.#onceDurable(shard, decision.answer) : decision.answer
+        }
+        case 'prepare': {
+          const error = this.#append(shard, [decision.record])
+          if (error !== ErrorCode.NONE) return refusal(error)
+          void this.#complete(shard, transactionalId)
+          if (decision.answer !== undefined) return await this.#onceDurable(shard, decision.answer)
+          break
+        }
+        case 'wait':
+          if (clock.monotonicMs() >= deadlineMs || this.#closing.signal.aborted)
+            return refusal(ErrorCode.CONCURRENT_TRANSACTIONS)
+          await this.#awaitCompletion(transactionalId)
+          break
+      }
+    }
+  }
+
+  #decide(decide: () => TransactionDecision): TransactionDecision {
+    try {
+      return decide()
+    } catch (error) {
+      if (!(error instanceof MillraceError) || error.code !== 'MR_PRODUCER_ID_UNAVAILABLE') throw error
+      return { kind: 'answer', answer: refusal(ErrorCode.COORDINATOR_NOT_AVAILABLE) }
+    }
+  }
+
+  async #onceDurable(shard: Shard, answer: TransactionAnswer): Promise<TransactionAnswer> {
+    if (answer.errorCode !== ErrorCode.NONE) return answer
+    const error = await shard.log.durable()
+    return error === ErrorCode.NONE ? answer : refusal(error)
+  }
+
+  /** A transaction's first write waits until the end of the one before it is on the device; usually it is. */
+  async #previousCompleted(transactionalId: string): Promise<ErrorCode> {
+    const offset = this.#completedAt.get(transactionalId)
+    if (offset === undefined) return ErrorCode.NONE
+    const { log } = this.#existingShardOf(transactionalId)!
+    const error = log.log.durableOffset > offset ? ErrorCode.NONE : await log.durable()
+    if (error === ErrorCode.NONE && this.#completedAt.get(transactionalId) === offset)
+      this.#completedAt.delete(transactionalId)
+    return error
+  }
+
+  async #awaitCompletion(transactionalId: string): Promise<void> {
+    const completion = this.#completions.get(transactionalId)
+    if (completion !== undefined) await this.#atMost(LONGEST_WAIT_MS, completion)
+  }
+
+  async #atMost(timeoutMs: number, work: Promise<unknown>): Promise<void> {
+    const done = new AbortController()
+    const signal = AbortSignal.any([done.signal, this.#closing.signal])
+    await Promise.race([work, sleep(this.#environment.clock, timeoutMs, signal)])
+    done.abort()
+  }
+
+  /** Writes the markers of a prepared transaction, then the record that completes it. Never rejects. */
+  #complete(shard: Shard, transactionalId: string): Promise<void> {
+    const running = this.#completions.get(transactionalId)
+    if (running !== undefined) return running
+    const completion = this.#completeNow(shard, transactionalId).finally(() =>
+      this.#completions.delete(transactionalId),
+    )
+    this.#completions.set(transactionalId, completion)
+    return completion
+  }
+
+  async #completeNow(shard: Shard, transactionalId: string): Promise<void> {
+    const { signal } = this.#closing
+    // Without a durable decision there must be no marker.
+    while ((await shard.log.durable()) !== ErrorCode.NONE) {
+      await sleep(this.#environment.clock, RETRY_MS, signal)
+      if (signal.aborted) return
+    }
+    const plan = shard.coordinator.markers(transactionalId)
+    if (plan === undefined) return
+    const coordinatorEpoch = shard.log.log.leaderEpoch
+    if (!(await this.markers.write(listPartitions(plan.partitions), { ...plan, coordinatorEpoch }, signal)))
+      return
+    for (;;) {
+      const record = shard.coordinator.complete(transactionalId, this.#environment.clock.nowMs())
+      if (record === undefined || this.#append(shard, [record]) === ErrorCode.NONE) break
+      await sleep(this.#environment.clock, RETRY_MS, signal)
+      if (signal.aborted) return
+    }
+    const offset = shard.log.log.endOffset - 1
+    this.#completedAt.set(transactionalId, offset)
+    void shard.log.durable().then((error) => {
+      if (error === ErrorCode.NONE && this.#completedAt.get(transactionalId) === offset)
+        this.#completedAt.delete(transactionalId)
+    })
+  }
+
+  #append(shard: Shard, records: readonly TransactionRecord[]): ErrorCode {
+    const result = shard.log.append(records.map(encodeTransactionRecord))
+    if (result.kind === 'refused') return result.errorCode
+    for (const record of records) shard.coordinator.apply(record)
+    if (shard.log.wantsSnapshot(shard.coordinator.sizeRecords)) {
+      const snapshot = {
+        records: shard.coordinator.snapshot().map(encodeTransactionRecord),
+        pending: new Map(),
+      }
+      void shard.log.compact(snapshot, () => {})
+    }
+    return ErrorCode.NONE
+  }
+
+  /** See rule 5 in `transaction-coordinator.ts`. */
+  async #adoptOpenTransactions(): Promise<void> {
+    const nowMs = this.#environment.clock.nowMs()
+    const orphans: Promise<unknown>[] = []
+    for (const topic of this.#environment.logDirectory.topics()) {
+      for (const log of topic.partitions) {
+        for (const open of log.openTransactions()) {
+          const found = { ...open, topic: topic.name, partition: log.partition }
+          if (this.#adopt(found, nowMs)) continue
+          this.#environment.report(
+            'warn',
+            'an open transaction belongs to no transactional id and is aborted',
+            { ...found },
+          )
+          const coordinatorEpoch = Math.max(0, producerOf(log, open.producerId)?.coordinatorEpoch ?? 0)
+          const marker = { kind: 'abort', ...open, coordinatorEpoch } as const
+          orphans.push(this.markers.write([found], marker, this.#closing.signal))
+        }
+      }
+    }
+    await Promise.all(orphans)
+  }
+
+  #adopt(
+    found: TopicPartition & { readonly producerId: number; readonly producerEpoch: number },
+    nowMs: number,
+  ): boolean {
+    for (const shard of this.#shards) {
+      const adoption = shard.coordinator.adopt(found, nowMs)
+      if (adoption === 'orphan') continue
+      if (adoption !== 'known') this.#append(shard, [adoption])
+      return true
+    }
+    return false
+  }
+
+  #abortTimedOut(): void {
+    const nowMs = this.#environment.clock.nowMs()
+    for (const shard of this.#shards) {
+      for (const transactionalId of shard.coordinator.timedOut(nowMs)) {
+        const decision = shard.coordinator.abortTimedOut(transactionalId, nowMs)
+        if (decision.kind !== 'prepare' || this.#append(shard, [decision.record]) !== ErrorCode.NONE) continue
+        this.#environment.report(
+          'warn',
+          'a transaction was aborted: it was open for longer than its timeout',
+          { transactionalId },
+        )
+        void this.#complete(shard, transactionalId)
+      }
+    }
+  }
+
+  #removeExpired(): void {
+    for (const shard of this.#shards) {
+      const records = shard.coordinator.expired(this.#environment.clock.nowMs())
+      for (let index = 0; index < records.length; index += EXPIRY_BATCH_RECORDS) {
+        if (this.#append(shard, records.slice(index, index + EXPIRY_BATCH_RECORDS)) !== ErrorCode.NONE) return
+      }
+    }
+  }
+
+  #every(intervalMs: number, work: () => void): void {
+    if (this.#closing.signal.aborted) return
+    const timer = this.#environment.clock.schedule(intervalMs, () => {
+      this.#timers.delete(timer)
+      work()
+      this.#every(intervalMs, work)
+    })
+    this.#timers.add(timer)
+  }
+
+  #openShards(): boolean {
+    if (this.#shards.length > 0) return true
+    const topic = this.#closing.signal.aborted
+      ? undefined
+      : internalTopic(this.#environment, TRANSACTION_STATE)
+    if (topic === undefined) return false
+    const { config } = this.#environment
+    const settings = {
+      maxTimeoutMs: config['transaction.max.timeout.ms'],
+      idExpirationMs: config['transactional.id.expiration.ms'],
+    }
+    this.#shards = topic.partitions.map((log) => ({
+      coordinator: new TransactionCoordinator(settings),
+      log: new CoordinatorLog(log, this.#environment),
+    }))
+    return true
+  }
+
+  #existingShardOf(transactionalId: string): Shard | undefined {
+    return this.#shards[coordinatorPartition(transactionalId, this.#shards.length)]
+  }
+}
+
+function producerOf(log: PartitionLog, producerId: number): ProducerState | undefined {
+  for (const producer of log.producers()) if (producer.producerId === producerId) return producer
+  return undefined
+}
+
+/** The last offset that the producer wrote here; when that is not remembered, the last of all. */
+function lastOffsetOf(log: PartitionLog, producerId: number): number {
+  return producerOf(log, producerId)?.batches.at(-1)?.lastOffset ?? log.endOffset - 1
+}
+
+function listPartitions(partitions: TransactionPartitions): TopicPartition[] {
+  return Array.from(partitions, ([topic, indexes]) =>
+    Array.from(indexes, (partition) => ({ topic, partition })),
+  ).flat()
+}
+
+/** What Produce answers, in words that producers of its version understand. */
+function produceError(error: ErrorCode, addsImplicitly: boolean): ErrorCode {
+  switch (error) {
+    case ErrorCode.PRODUCER_FENCED:
+      return ErrorCode.INVALID_PRODUCER_EPOCH
+    case ErrorCode.TRANSACTION_ABORTABLE:
+      return addsImplicitly ? error : ErrorCode.INVALID_TXN_STATE
+    case ErrorCode.CONCURRENT_TRANSACTIONS:
+      return addsImplicitly ? error : ErrorCode.NOT_ENOUGH_REPLICAS
+    case ErrorCode.COORDINATOR_NOT_AVAILABLE:
+      return ErrorCode.NOT_ENOUGH_REPLICAS
+    default:
+      return error
+  }
+}
+
+function refusal(errorCode: ErrorCode): TransactionAnswer {
+  return { errorCode, producerId: -1, producerEpoch: -1 }
+}

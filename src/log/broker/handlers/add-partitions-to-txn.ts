@@ -1,0 +1,85 @@
+import type {
+  AddPartitionsToTxnRequest,
+  AddPartitionsToTxnResponseInput,
+} from '../../protocol/apis/add-partitions-to-txn.ts'
+import { ErrorCode } from '../../protocol/error-code.ts'
+import type { BrokerServices, Handler } from '../services.ts'
+
+type Transaction = AddPartitionsToTxnRequest['transactions'][number]
+type Partitions = readonly { readonly topic: string; readonly partition: number }[]
+type TopicResults = NonNullable<AddPartitionsToTxnResponseInput['resultsByTopicV3AndBelow']>
+
+const PRODUCER_FENCED_FROM = 2
+const SEVERAL_TRANSACTIONS_FROM = 4
+const ABORTABLE_FROM = 5
+
+/** AddPartitionsToTxn: one transaction of a client, or from version 4 several, or only a question whether they are in. */
+export const handleAddPartitionsToTxn: Handler<
+  AddPartitionsToTxnRequest,
+  AddPartitionsToTxnResponseInput
+> = async (request, { apiVersion, services }) => {
+  if (apiVersion >= SEVERAL_TRANSACTIONS_FROM) {
+    const results = request.transactions.map(async (transaction) => ({
+      transactionalId: transaction.transactionalId,
+      topicResults: await addOrVerify(services, transaction, apiVersion),
+    }))
+    return { errorCode: ErrorCode.NONE, resultsByTransaction: await Promise.all(results) }
+  }
+  const transaction: Transaction = {
+    transactionalId: request.v3AndBelowTransactionalId,
+    producerId: request.v3AndBelowProducerId,
+    producerEpoch: request.v3AndBelowProducerEpoch,
+    verifyOnly: false,
+    topics: request.v3AndBelowTopics,
+  }
+  return { resultsByTopicV3AndBelow: await addOrVerify(services, transaction, apiVersion) }
+}
+
+async function addOrVerify(
+  services: BrokerServices,
+  transaction: Transaction,
+  apiVersion: number,
+): Promise<TopicResults> {
+  const partitions = transaction.topics.flatMap(({ name, partitions: indexes }) =>
+    indexes.map((partition) => ({ topic: name, partition })),
+  )
+  const errors = await errorsOf(services, transaction, partitions, apiVersion)
+  let next = 0
+  return transaction.topics.map(({ name, partitions: indexes }) => ({
+    name,
+    resultsByPartition: indexes.map((partitionIndex) => ({
+      partitionIndex,
+      partitionErrorCode: errors[next++]!,
+    })),
+  }))
+}
+
+async function errorsOf(
+  services: BrokerServices,
+  transaction: Transaction,
+  partitions: Partitions,
+  apiVersion: number,
+): Promise<readonly ErrorCode[]> {
+  const exists = partitions.map(
+    ({ topic, partition }) => services.logDirectory.topic(topic)?.partitions[partition] !== undefined,
+  )
+  if (exists.includes(false)) {
+    return exists.map((known) =>
+      known ? ErrorCode.OPERATION_NOT_ATTEMPTED : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+    )
+  }
+  if (transaction.verifyOnly) {
+    const errors = await services.transactions.isInTransaction({ ...transaction, partitions })
+    return errors.map((error) =>
+      error === ErrorCode.TRANSACTION_ABORTABLE && apiVersion < ABORTABLE_FROM
+        ? ErrorCode.INVALID_TXN_STATE
+        : error,
+    )
+  }
+  const error = await services.transactions.addPartitions({ ...transaction, partitions, clientVersion: 1 })
+  const told =
+    error === ErrorCode.PRODUCER_FENCED && apiVersion < PRODUCER_FENCED_FROM
+      ? ErrorCode.INVALID_PRODUCER_EPOCH
+      : error
+  return partitions.map(() => told)
+}
