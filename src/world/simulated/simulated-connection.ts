@@ -246,7 +246,10 @@ export class SimulatedConnection implements Connection {
 
   *#fragments(bytes: Buffer): Iterable<Buffer> {
     const { random, conditions } = this.#shared
-    if (!random.chance(conditions.fragmentChance)) return yield bytes
+    if (!random.chance(conditions.fragmentChance)) {
+      yield bytes
+      return
+    }
     let at = 0
     for (let pieces = 1 + random.below(6); pieces > 0 && at < bytes.length; pieces--) {
       const length = random.chance(0.5) ? 1 : 1 + random.below(bytes.length - at)

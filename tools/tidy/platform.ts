@@ -1,0 +1,68 @@
+/** Only `src/world` may touch the platform; what is exempt says why. */
+import { importsOf } from './imports.ts'
+import { isTest, lineOf } from './repository.ts'
+import type { Repository } from './repository.ts'
+
+/** What code under `src` may reach only through the world, by the name that the exemptions use. */
+const CALLS: Readonly<Record<string, RegExp>> = {
+  clock:
+    /\bDate\.now\b|\bnew Date\(\s*\)|\bperformance\.(?:now|timeOrigin)\b|\bprocess\.(?:hrtime|uptime)\b/g,
+  timers: /(?<![.#\w])(?:setTimeout|setInterval|setImmediate)\b|\bAbortSignal\.timeout\b/g,
+  randomness: /\bMath\.random\b|\b(?:randomUUID|randomBytes|randomInt|getRandomValues)\b/g,
+  process: /(?<![.#\w])process\.(?!hrtime|uptime)\w+/g,
+  network: /(?<![.#\w])(?:fetch|WebSocket)\s*\(/g,
+}
+
+/** Node modules that are pure computation; all others belong to the world. */
+const PURE_MODULES = new Set([
+  'assert',
+  'assert/strict',
+  'buffer',
+  'crypto',
+  'events',
+  'path',
+  'path/posix',
+  'url',
+  'util',
+  'zlib',
+])
+
+interface Exemption {
+  readonly path: string
+  /** Names of `CALLS`, or modules. */
+  readonly may: readonly string[]
+  readonly because: string
+}
+
+export const EXEMPTIONS: readonly Exemption[] = [
+  {
+    path: 'src/cli/',
+    may: ['process', 'timers', 'node:fs', 'node:tty', 'node:readline', 'node:readline/promises', 'node:os'],
+    because: 'a command is a process: arguments, signals, terminal, exit code',
+  },
+]
+
+export function platformFindings(repository: Repository): string[] {
+  const findings: string[] = []
+  for (const file of repository.sources) {
+    if (!file.path.startsWith('src/') || file.path.startsWith('src/world/') || isTest(file.path)) continue
+    const may = EXEMPTIONS.filter((exemption) => file.path.startsWith(exemption.path)).flatMap(
+      ({ may }) => may,
+    )
+    for (const [name, pattern] of Object.entries(CALLS)) {
+      if (may.includes(name)) continue
+      for (const match of file.code.matchAll(pattern)) {
+        findings.push(
+          `${file.path}:${lineOf(file.code, match.index)}: ${match[0]} is the platform's (${name}); use the world`,
+        )
+      }
+    }
+    for (const { specifier, typeOnly } of importsOf(file)) {
+      if (!specifier.startsWith('node:') || typeOnly || may.includes(specifier)) continue
+      if (!PURE_MODULES.has(specifier.slice('node:'.length))) {
+        findings.push(`${file.path}: imports ${specifier}; only src/world may`)
+      }
+    }
+  }
+  return findings
+}
