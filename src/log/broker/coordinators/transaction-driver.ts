@@ -173,7 +173,8 @@ export class TransactionDriver {
   async endTransaction(
     request: ProducerIdentity & { readonly commit: boolean; readonly bumpsEpoch: boolean },
   ): Promise<TransactionAnswer> {
-    if (request.commit && !(await this.#dataDurable(request))) return refusal(ErrorCode.COORDINATOR_NOT_AVAILABLE)
+    if (request.commit && !(await this.#dataDurable(request)))
+      return refusal(ErrorCode.COORDINATOR_NOT_AVAILABLE)
     return await this.#run(request.transactionalId, (coordinator, nowMs) =>
       coordinator.endTransaction(request, this.#allocateProducerId, nowMs),
     )
@@ -197,7 +198,10 @@ export class TransactionDriver {
       await Promise.all(syncs)
       return true
     } catch (error) {
-      this.#environment.report('error', 'a transaction’s records could not be made durable', { transactionalId, reason: messageOf(error) })
+      this.#environment.report('error', 'a transaction’s records could not be made durable', {
+        transactionalId,
+        reason: messageOf(error),
+      })
       return false
     }
   }
