@@ -11,7 +11,7 @@ import { tidyFindings } from './tidy.ts'
 
 describe('tidy', () => {
   it('this repository is tidy', () => {
-    assert.deepEqual(tidyFindings(dirname(dirname(fileURLToPath(import.meta.url)))), [])
+    assert.equal(tidyFindings(dirname(dirname(fileURLToPath(import.meta.url)))).join('\n'), '')
   })
 
   it('sees imports that the layer table does not allow', () => {
@@ -99,9 +99,8 @@ describe('tidy', () => {
 
   it('blanks strings, comments and patterns in place', () => {
     const text = `const a = 'it\\'s' // x\nconst b = /'/g, c = \`\${d}\` /* ' */ + 1 / 2`
-    assert.equal(
-      withoutCommentsAndStrings(text),
-      `const a = '      '     \nconst b =     g, c = \`    \`         + 1 / 2`,
-    )
+    const blanked = withoutCommentsAndStrings(text)
+    assert.equal(blanked.length, text.length)
+    assert.equal(blanked.replace(/ +/g, ' '), "const a = ' ' \nconst b = g, c = ` ` + 1 / 2")
   })
 })
