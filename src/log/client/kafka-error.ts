@@ -1,0 +1,97 @@
+/** What a broker's refusal and a broken connection become, and which of them are worth another try. */
+import { type ErrorPlace, MillraceError } from '../../base/millrace-error.ts'
+import { ErrorCode, errorName, isRetriable } from '../protocol/error-code.ts'
+
+/** A broker answered with an error code. */
+export class KafkaError extends MillraceError {
+  /** Kafka's code, see `ErrorCode`. */
+  readonly errorCode: number
+
+  constructor(
+    errorCode: number,
+    options: { readonly doing: string; readonly detail?: string | null } & ErrorPlace,
+  ) {
+    const { doing, detail, ...place } = options
+    const { code, fix } = meaningOf(errorCode)
+    const why = detail === undefined || detail === null || detail === '' ? '' : ` (${detail})`
+    super({
+      ...place,
+      code,
+      message: `${doing} was refused with ${errorName(errorCode)}${why}.`,
+      ...(fix === undefined ? {} : { fix }),
+    })
+    this.errorCode = errorCode
+  }
+}
+
+/** Throws a `KafkaError` unless the code is NONE. */
+export function throwIfError(
+  errorCode: number,
+  options: { readonly doing: string; readonly detail?: string | null } & ErrorPlace,
+): void {
+  if (errorCode !== ErrorCode.NONE) throw new KafkaError(errorCode, options)
+}
+
+/** What records meet that are sent to a closed producer, or were waiting in it. */
+export function producerClosed(): MillraceError {
+  return new MillraceError({ code: 'MR_CLIENT_CLOSED', message: 'the producer is closed.' })
+}
+
+/** Codes of errors that a new connection may cure. */
+const CONNECTION_CODES: ReadonlySet<string> = new Set([
+  'MR_CONNECT_FAILED',
+  'MR_CONNECTION_LOST',
+  'MR_REQUEST_TIMEOUT',
+])
+
+/** Whether trying again, after a look at the metadata, may help. */
+export function isWorthRetrying(error: unknown): boolean {
+  if (error instanceof KafkaError) return isRetriable(error.errorCode)
+  return error instanceof MillraceError && CONNECTION_CODES.has(error.code)
+}
+
+interface Meaning {
+  readonly code: `MR_${string}`
+  readonly fix?: string
+}
+
+function meaningOf(errorCode: number): Meaning {
+  switch (errorCode) {
+    case ErrorCode.UNKNOWN_TOPIC_OR_PARTITION:
+    case ErrorCode.UNKNOWN_TOPIC_ID:
+      return { code: 'MR_TOPIC_NOT_FOUND', fix: 'Create the topic, or check its name and partition.' }
+    case ErrorCode.TOPIC_AUTHORIZATION_FAILED:
+    case ErrorCode.GROUP_AUTHORIZATION_FAILED:
+    case ErrorCode.CLUSTER_AUTHORIZATION_FAILED:
+    case ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+    case ErrorCode.SASL_AUTHENTICATION_FAILED:
+      return { code: 'MR_NOT_AUTHORIZED', fix: "Ask the cluster's operator for an ACL that allows it." }
+    case ErrorCode.PRODUCER_FENCED:
+    case ErrorCode.INVALID_PRODUCER_EPOCH:
+    case ErrorCode.INVALID_PRODUCER_ID_MAPPING:
+      return {
+        code: 'MR_PRODUCER_FENCED',
+        fix: 'Another producer took over this transactional id: run one instance of the job, or give each its own name.',
+      }
+    case ErrorCode.MESSAGE_TOO_LARGE:
+    case ErrorCode.RECORD_LIST_TOO_LARGE:
+      return {
+        code: 'MR_RECORD_TOO_LARGE',
+        fix: 'Raise max.message.bytes of the topic, or write smaller records.',
+      }
+    case ErrorCode.OFFSET_OUT_OF_RANGE:
+      return {
+        code: 'MR_OFFSET_OUT_OF_RANGE',
+        fix: 'The records are gone (retention), or the topic was made anew: start from the earliest or the latest offset.',
+      }
+    case ErrorCode.TOPIC_ALREADY_EXISTS:
+      return { code: 'MR_TOPIC_EXISTS' }
+    case ErrorCode.INVALID_TRANSACTION_TIMEOUT:
+      return {
+        code: 'MR_KAFKA_REFUSED',
+        fix: 'Lower the transaction timeout, or raise transaction.max.timeout.ms of the broker.',
+      }
+    default:
+      return { code: 'MR_KAFKA_REFUSED' }
+  }
+}
