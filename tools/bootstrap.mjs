@@ -23,6 +23,7 @@ const TESTED_FOLDERS = ['src', 'tools', 'examples', 'simulation', 'conformance',
 const commands = {
   start: () => [FROM_SOURCES, 'src/cli/bin.ts', 'demo', ...args],
   millrace: () => [FROM_SOURCES, 'src/cli/bin.ts', ...args],
+  node: () => [FROM_SOURCES, ...args],
   bench: () => [FROM_SOURCES, 'bench/run.ts', ...args],
   build: () => ['tools/build.ts', ...args],
   check: () => [FROM_SOURCES, 'tools/check.ts', ...args],
