@@ -12,6 +12,7 @@ export interface WorkerStart {
 
 /** Worker threads. They inherit the process's options, such as `--conditions`. */
 export class NodeWorkers implements Workers {
+  readonly sharedMemoryWait: boolean = true
   readonly parallelism: number = availableParallelism()
 
   spawn(options: { readonly entry: URL; readonly name: string; readonly data: unknown }): WorkerHandle {

@@ -5,7 +5,8 @@
  *
  * Rules that both keep:
  *  - Disk reads and writes are synchronous (they hit the page cache); only `sync` waits for the device.
- *  - A `Connection`'s chunks belong to the receiver; a chunk that was passed to `write` must not be changed afterwards.
+ *  - A `Connection`'s chunks belong to the receiver; a chunk that was passed to `write` must not be changed until
+ *    `bufferedBytes` has been 0 afterwards.
  *  - No callback runs inside the call that registered it.
  */
 export interface World {
@@ -131,6 +132,8 @@ export interface Workers {
    * clones; `SharedArrayBuffer`s are shared, `transfer` moves ownership.
    */
   spawn(options: { readonly entry: URL; readonly name: string; readonly data: unknown }): WorkerHandle
+  /** Whether workers are threads, which may wait for each other on shared memory; else they take turns in one. */
+  readonly sharedMemoryWait: boolean
   /** How many run well side by side here. */
   readonly parallelism: number
 }

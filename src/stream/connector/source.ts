@@ -62,6 +62,8 @@ export interface SourceBatch<T> {
   readonly rejected: readonly RejectedRecord[]
   /** True when the split has nothing more for now: an idle split is told from one that is merely read slowly. */
   readonly caughtUp: boolean
+  /** True when nothing of this split follows, ever: it no longer holds the watermark back. */
+  readonly splitEnded?: boolean
   /** How far behind the split's end the reader is, in the source's units; for metrics. */
   readonly lag?: number
 }

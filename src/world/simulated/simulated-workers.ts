@@ -13,6 +13,7 @@ const MESSAGE_DELAY_MS = [0.01, 0.1] as const
  * must not block: `Atomics.wait` would wait for ever.
  */
 export class SimulatedWorkers implements Workers {
+  readonly sharedMemoryWait = false
   readonly parallelism = 2
   readonly #scheduler: Scheduler
   readonly #random: SeededRandom

@@ -1,0 +1,204 @@
+/**
+ * The sending end of an exchange in one subtask: deals keyed events out to the subtasks that own their key groups.
+ *
+ * Events for another subtask are gathered and sent as one frame: when there are `FRAME_EVENTS`, when the subtask has
+ * nothing else to do, or when they have waited for a slice or two of work. Watermarks travel at the end of frames, so
+ * they do not cut them; barriers, idleness and the end do. What finds its ring full waits in a backlog, and as long as
+ * there is one the segment takes no more input. Events for this very subtask go to its gate directly.
+ */
+import type { EventBatch, Key } from '../operators/operator.ts'
+import { WATERMARK_START } from '../operators/operator.ts'
+import { keyGroupOf, subtaskOfKeyGroup } from '../state/key-group.ts'
+import { controlFrame, EventEncoder, FRAME } from './event-codec.ts'
+import type { ExchangePort } from './exchange-port.ts'
+import type { Gate } from './gate.ts'
+import type { Receiver } from './receiver.ts'
+import type { RingWriter } from './ring.ts'
+
+/** Events of one target that are worth a frame. */
+const FRAME_EVENTS = 1024
+
+/* eslint-disable @typescript-eslint/no-explicit-any -- the builder has checked the types. */
+interface Target {
+  readonly subtask: number
+  readonly ring: RingWriter | undefined
+  readonly encoder: EventEncoder
+  readonly values: any[]
+  readonly timestamps: number[]
+  readonly keys: Key[]
+  /** Parts of frames for which there was no room. */
+  backlog: { readonly bytes: Uint8Array; readonly more: boolean }[]
+  watermarkMs: number
+  sentWatermarkMs: number
+  announcedShape: number
+  /** Whether the events waited when `flushOld` came by. */
+  old: boolean
+}
+
+export class ExchangeWriter implements Receiver {
+  readonly #port: ExchangePort
+  readonly #gate: Gate
+  readonly #maxParallelism: number
+  readonly #targetOfGroup: Target[]
+  readonly #targets: readonly Target[]
+  readonly #self: Target
+  #room: PromiseWithResolvers<void> | undefined
+
+  constructor(options: {
+    readonly exchange: number
+    readonly port: ExchangePort
+    readonly gate: Gate
+    readonly maxParallelism: number
+  }) {
+    const { exchange, port, gate, maxParallelism } = options
+    this.#port = port
+    this.#gate = gate
+    this.#maxParallelism = maxParallelism
+    this.#targets = Array.from({ length: port.parallelism }, (_, subtask) => ({
+      subtask,
+      ring: subtask === port.subtask ? undefined : port.writer(exchange, subtask),
+      encoder: new EventEncoder(),
+      values: [],
+      timestamps: [],
+      keys: [],
+      backlog: [],
+      watermarkMs: WATERMARK_START,
+      sentWatermarkMs: WATERMARK_START,
+      announcedShape: -1,
+      old: false,
+    }))
+    this.#self = this.#targets[port.subtask]!
+    this.#targetOfGroup = Array.from(
+      { length: maxParallelism },
+      (_, keyGroup) =>
+        this.#targets[subtaskOfKeyGroup({ keyGroup, parallelism: port.parallelism, maxParallelism })]!,
+    )
+  }
+
+  batch(batch: EventBatch<any>): void {
+    const { values, timestamps } = batch
+    const keys = batch.keys!
+    for (let i = 0; i < values.length; i++) {
+      const key = keys[i]!
+      const target = this.#targetOfGroup[keyGroupOf(key, this.#maxParallelism)]!
+      target.values.push(values[i])
+      target.timestamps.push(timestamps[i]!)
+      target.keys.push(key)
+    }
+    for (const target of this.#targets) {
+      if (target === this.#self ? target.values.length > 0 : target.values.length >= FRAME_EVENTS)
+        this.#send(target)
+    }
+  }
+
+  watermark(watermarkMs: number): void {
+    for (const target of this.#targets) {
+      target.watermarkMs = watermarkMs
+      if (target === this.#self) this.#gate.self.watermark(watermarkMs)
+    }
+  }
+
+  idle(idle: boolean): void {
+    this.#control(idle ? FRAME.idle : FRAME.active, 0)
+    this.#gate.self.idle(idle)
+  }
+
+  end(): void {
+    this.#control(FRAME.end, 0)
+    this.#gate.self.end()
+  }
+
+  barrier(checkpointId: number): void {
+    this.#control(FRAME.barrier, checkpointId)
+    this.#gate.selfBarrier(checkpointId)
+  }
+
+  /** Sends what is gathered. */
+  flush(): void {
+    for (const target of this.#targets) this.#send(target)
+  }
+
+  /** Sends what has been waiting since the last call. */
+  flushOld(): void {
+    for (const target of this.#targets) {
+      if (target.old) this.#send(target)
+      else target.old = target.values.length > 0 || target.watermarkMs > target.sentWatermarkMs
+    }
+  }
+
+  /** A promise while there is a backlog; tries to be rid of it first. */
+  blocked(): Promise<void> | undefined {
+    if (this.#drainBacklogs() && !this.#gate.selfIsFull()) {
+      this.#room?.resolve()
+      this.#room = undefined
+      return undefined
+    }
+    this.#room ??= Promise.withResolvers()
+    return this.#room.promise
+  }
+
+  /** Called when the task wakes: another subtask may have made room. */
+  retry(): void {
+    if (this.#room !== undefined) this.blocked()
+  }
+
+  #control(kind: number, value: number): void {
+    for (const target of this.#targets) {
+      this.#send(target)
+      if (target.ring !== undefined) this.#write(target, controlFrame(kind, value))
+    }
+  }
+
+  /** Gives the target its events and the watermark after them. */
+  #send(target: Target): void {
+    target.old = false
+    const { values, timestamps, keys } = target
+    if (target.ring === undefined) {
+      if (values.length > 0) this.#gate.self.batch({ values, timestamps, keys })
+    } else if (values.length > 0) {
+      const frame = target.encoder.encode(
+        { values, timestamps, keys },
+        target.watermarkMs,
+        (shapeId, shapeFrame) => {
+          if (shapeId === target.announcedShape) return
+          target.announcedShape = shapeId
+          this.#write(target, shapeFrame())
+        },
+      )
+      this.#write(target, frame)
+    } else if (target.watermarkMs > target.sentWatermarkMs) {
+      this.#write(target, controlFrame(FRAME.watermark, target.watermarkMs))
+    }
+    target.sentWatermarkMs = target.watermarkMs
+    values.length = 0
+    timestamps.length = 0
+    keys.length = 0
+  }
+
+  #write(target: Target, frame: Uint8Array): void {
+    const ring = target.ring!
+    for (let at = 0; at < frame.length; at += ring.partBytes) {
+      const bytes = frame.subarray(at, at + ring.partBytes)
+      const more = at + ring.partBytes < frame.length
+      if (target.backlog.length > 0 || !ring.tryWrite(bytes, more))
+        target.backlog.push({ bytes: Uint8Array.from(bytes), more })
+    }
+    this.#port.notify(target.subtask)
+  }
+
+  /** True when nothing is left. */
+  #drainBacklogs(): boolean {
+    let empty = true
+    for (const target of this.#targets) {
+      const { backlog, ring } = target
+      if (backlog.length === 0) continue
+      let written = 0
+      while (written < backlog.length && ring!.tryWrite(backlog[written]!.bytes, backlog[written]!.more))
+        written++
+      backlog.splice(0, written)
+      if (written > 0) this.#port.notify(target.subtask)
+      if (backlog.length > 0) empty = false
+    }
+    return empty
+  }
+}

@@ -1,0 +1,230 @@
+/** The entry of a worker thread: one subtask of every step of a job whose module it imports. */
+import { assert } from '../../base/assert.ts'
+import { MillraceError, messageOf } from '../../base/millrace-error.ts'
+import { sleep, type MessagePipe, type Timer, type World } from '../../world/world.ts'
+import type { JobOutput } from '../connector/sink.ts'
+import { isJob, type Job } from '../graph/plan.ts'
+import { countExchanges } from './build-nodes.ts'
+import { ExchangePort, SharedBell, type Bell, type ExchangeMemory } from './exchange-port.ts'
+import { describeJob, discoverSplits } from './local-host.ts'
+import { Task } from './task.ts'
+import type { TaskStart } from './task-protocol.ts'
+import type { Failure, FromWorker, SubtaskWorkerData, ToWorker } from './worker-protocol.ts'
+
+const METRICS_EVERY_MS = 250
+
+/** Runs until the subtask has finished; a failure is told to the job's main thread and ends the worker in order. */
+export async function main(context: {
+  readonly world: World
+  readonly pipe: MessagePipe
+  readonly data: unknown
+}): Promise<void> {
+  const worker = new SubtaskWorker(context.world, context.pipe, context.data as SubtaskWorkerData)
+  await worker.live()
+}
+
+class SubtaskWorker {
+  readonly #world: World
+  readonly #pipe: MessagePipe
+  readonly #data: SubtaskWorkerData
+  readonly #outputs = new Map<string, RemoteOutput>()
+  readonly #abort = new AbortController()
+  readonly #ended = Promise.withResolvers<void>()
+  #job!: Job
+  #task: Task | undefined
+  #alarm: Timer | undefined
+  #onBell: () => void = () => {}
+
+  constructor(world: World, pipe: MessagePipe, data: SubtaskWorkerData) {
+    this.#world = world
+    this.#pipe = pipe
+    this.#data = data
+  }
+
+  async live(): Promise<void> {
+    try {
+      this.#job = await importJob(this.#data.job)
+      this.#pipe.onMessage((message) => {
+        this.#receive(message as ToWorker).catch((error: unknown) => this.#fail(error))
+      })
+      this.#post({
+        kind: 'described',
+        description: describeJob(this.#job),
+        exchanges: countExchanges(this.#job),
+      })
+    } catch (error) {
+      this.#fail(error)
+    }
+    await this.#ended.promise
+    this.#alarm?.cancel()
+    this.#abort.abort()
+    // What was posted last is on its way: a thread that ends at once may take it along.
+    await sleep(this.#world.clock, 0)
+  }
+
+  async #receive(message: ToWorker): Promise<void> {
+    switch (message.kind) {
+      case 'discover': {
+        const splits = await discoverSplits(
+          this.#job,
+          { ...this.#data, world: this.#world },
+          this.#abort.signal,
+        )
+        return this.#post({ kind: 'splits', splits })
+      }
+      case 'open':
+        return this.#open(message.start, message.memory)
+      case 'run':
+        return this.#run()
+      case 'command':
+        if (this.#task === undefined) this.#ended.resolve()
+        return this.#task?.command(message.command)
+      case 'consumed':
+        return this.#outputs.get(message.step)?.consumed(message.count)
+      case 'bell':
+        return this.#onBell()
+    }
+  }
+
+  async #open(start: TaskStart, memory: ExchangeMemory | undefined): Promise<void> {
+    const { subtask, parallelism, maxParallelism, bootstrap } = this.#data
+    const port = memory === undefined ? undefined : new ExchangePort(memory, subtask, this.#bell(memory))
+    this.#task = new Task({
+      job: this.#job,
+      context: {
+        world: this.#world,
+        report: (level, event, fields) => this.#post({ kind: 'report', level, event, fields }),
+        job: this.#job.name,
+        subtask,
+        parallelism,
+        maxParallelism,
+        bootstrap,
+        output: (step) => this.#output(step),
+      },
+      port,
+      emit: (event) => this.#post({ kind: 'event', event }),
+    })
+    await this.#task.open(start)
+    this.#post({ kind: 'opened' })
+  }
+
+  async #run(): Promise<void> {
+    const task = this.#task
+    assert(task !== undefined, 'a subtask is opened before it runs')
+    this.#postMetrics()
+    await task.run()
+    this.#post({ kind: 'metrics', metrics: task.metrics() })
+    this.#ended.resolve()
+  }
+
+  #postMetrics(): void {
+    if (this.#task !== undefined) this.#post({ kind: 'metrics', metrics: this.#task.metrics() })
+    this.#alarm = this.#world.clock.schedule(METRICS_EVERY_MS, () => this.#postMetrics())
+  }
+
+  #output(step: string): JobOutput {
+    let output = this.#outputs.get(step)
+    if (output === undefined) {
+      const { commits, outputCapacity } = this.#data
+      output = new RemoteOutput(commits, outputCapacity, (checkpointId, values) =>
+        this.#post({ kind: 'output', step, checkpointId, values }),
+      )
+      this.#outputs.set(step, output)
+    }
+    return output
+  }
+
+  /** Threads wait on shared memory; where worker and main thread are one, waiting would stop both. */
+  #bell(memory: ExchangeMemory): Bell {
+    if (this.#world.workers.sharedMemoryWait) return new SharedBell(memory, this.#data.subtask)
+    return {
+      ring: (subtask) => this.#post({ kind: 'bell', subtask }),
+      wait: (wake) => {
+        this.#onBell = wake
+      },
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#post({ kind: 'failed', failure: describeFailure(error) })
+    this.#ended.resolve()
+  }
+
+  #post(message: FromWorker): void {
+    this.#pipe.post(message)
+  }
+}
+
+/** An output whose queue is in the main thread: what is on its way or waits there counts against the capacity. */
+class RemoteOutput implements JobOutput {
+  readonly commits: boolean
+  readonly #capacity: number
+  readonly #post: (checkpointId: number | undefined, values: readonly unknown[]) => void
+  #unread = 0
+  #room: PromiseWithResolvers<void> | undefined
+
+  constructor(
+    commits: boolean,
+    capacity: number,
+    post: (checkpointId: number | undefined, values: readonly unknown[]) => void,
+  ) {
+    this.commits = commits
+    this.#capacity = capacity
+    this.#post = post
+  }
+
+  push(values: readonly unknown[]): void {
+    this.#unread += values.length
+    this.#post(undefined, values)
+  }
+
+  stage(checkpointId: number, values: readonly unknown[]): void {
+    this.#unread += values.length
+    this.#post(checkpointId, values)
+  }
+
+  blocked(waiting: number): Promise<void> | undefined {
+    if (this.#unread + waiting < this.#capacity) return undefined
+    this.#room ??= Promise.withResolvers()
+    return this.#room.promise
+  }
+
+  consumed(count: number): void {
+    this.#unread -= count
+    if (this.#unread >= this.#capacity) return
+    this.#room?.resolve()
+    this.#room = undefined
+  }
+}
+
+async function importJob(url: string): Promise<Job> {
+  let exported: unknown
+  try {
+    exported = ((await import(url)) as { readonly default?: unknown }).default
+  } catch (error) {
+    throw new MillraceError({
+      code: 'MR_JOB_MODULE',
+      path: url,
+      message: `the job's module cannot be loaded: ${messageOf(error)}.`,
+      fix: 'Run it with node by itself to see the whole error.',
+      cause: error,
+    })
+  }
+  if (isJob(exported)) return exported
+  throw new MillraceError({
+    code: 'MR_JOB_MODULE',
+    path: url,
+    message: 'the module does not export a job.',
+    fix: 'Write: export default job(name, (flow) => …).',
+  })
+}
+
+function describeFailure(error: unknown): Failure {
+  const millrace = error instanceof MillraceError ? error : undefined
+  return {
+    message: messageOf(error),
+    stack: error instanceof Error ? error.stack : undefined,
+    code: millrace?.code,
+    place: millrace === undefined ? undefined : { ...millrace.place },
+  }
+}
