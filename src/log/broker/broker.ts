@@ -8,7 +8,7 @@ import { ServerConnection } from './client-connection.ts'
 import { startCoordinators } from './coordinator-driver.ts'
 import type { CoordinatorEnvironment } from './coordinator-services.ts'
 import { FetchSessions } from './fetch-sessions.ts'
-import { FrameBufferPool } from './frame-assembler.ts'
+import { BufferPool } from './buffer-pool.ts'
 import { PartitionWaiters } from './partition-waiters.ts'
 import { Router } from './router.ts'
 import { logConfigOf } from './storage-config.ts'
@@ -66,7 +66,7 @@ class RunningBroker implements Broker {
   readonly #options: StartOptions
   readonly #counters: BrokerCounters
   readonly #waiters: PartitionWaiters
-  readonly #pool = new FrameBufferPool()
+  readonly #pool = new BufferPool()
   readonly #connections = new Set<ServerConnection>()
   readonly #timers = new Set<Timer>()
   #coordinators: Awaited<ReturnType<typeof startCoordinators>> | undefined
@@ -140,6 +140,7 @@ class RunningBroker implements Broker {
         clock,
         random,
       }),
+      buffers: this.#pool,
       advertised,
     }
     this.#coordinators = await startCoordinators(environment)

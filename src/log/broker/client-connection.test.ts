@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import type { Clock, Connection, ConnectionHandler } from '../../world/world.ts'
 import { BrokerCounters } from './broker-metrics.ts'
 import { ServerConnection } from './client-connection.ts'
-import { FrameBufferPool } from './frame-assembler.ts'
+import { BufferPool } from './buffer-pool.ts'
 import type { Outcome, Router } from './router.ts'
 import { CloseConnection, NO_RESPONSE } from './services.ts'
 
@@ -90,7 +90,7 @@ function serve(options: { readonly maxRequests?: number } = {}): Served {
     id: 1,
     connection,
     router: router as unknown as Router,
-    pool: new FrameBufferPool(),
+    pool: new BufferPool(),
     clock,
     report: (_level, event, fields) => reports.push({ event, ...fields }),
     metrics: new BrokerCounters({ nowMonotonicMs: 0 }),

@@ -2,7 +2,8 @@ import { messageOf } from '../../base/millrace-error.ts'
 import type { Report } from '../../base/report.ts'
 import type { Clock, Connection } from '../../world/world.ts'
 import type { BrokerCounters } from './broker-metrics.ts'
-import { FrameAssembler, type FrameBufferPool } from './frame-assembler.ts'
+import type { BufferPool } from './buffer-pool.ts'
+import { FrameAssembler } from './frame-assembler.ts'
 import type { Outcome, Router } from './router.ts'
 import { CloseConnection, NO_RESPONSE, type ClientConnection } from './services.ts'
 
@@ -10,7 +11,7 @@ export interface ServerConnectionOptions {
   readonly id: number
   readonly connection: Connection
   readonly router: Router
-  readonly pool: FrameBufferPool
+  readonly pool: BufferPool
   readonly clock: Clock
   readonly report: Report
   readonly metrics: BrokerCounters
@@ -45,6 +46,8 @@ export class ServerConnection implements ClientConnection {
   /** Bytes of answers that are ready but wait for an earlier one. */
   #heldBytes = 0
   #output: Uint8Array[] = []
+  /** Large chunks that were written and may not have been taken yet. */
+  readonly #unsent: Buffer[] = []
   #flushing = false
   #blocked = false
   #paused = false
@@ -94,6 +97,7 @@ export class ServerConnection implements ClientConnection {
 
   #onDrain(): void {
     this.#blocked = false
+    this.#giveBack()
     this.#advance()
   }
 
@@ -243,6 +247,15 @@ export class ServerConnection implements ClientConnection {
     this.#output = []
     this.#options.metrics.bytesOut += sizeOf(output)
     if (!this.#connection.write(output)) this.#blocked = true
+    for (const chunk of output) if (chunk.length >= LENT_FROM_BYTES) this.#unsent.push(chunk as Buffer)
+    this.#giveBack()
+  }
+
+  /** Buffers of records are free for others once the operating system has taken all that was written. */
+  #giveBack(): void {
+    if (this.#unsent.length === 0 || this.#connection.bufferedBytes() > 0) return
+    for (const chunk of this.#unsent) this.#options.pool.give(chunk)
+    this.#unsent.length = 0
   }
 }
 
@@ -252,6 +265,8 @@ interface Answer {
 
 const PRODUCE_KEY = 0
 const HELD_BYTES_MAX = 1 << 20
+/** Smaller chunks are none of the pool's. */
+const LENT_FROM_BYTES = 16_384
 
 function sizeOf(chunks: readonly Uint8Array[]): number {
   let size = 0

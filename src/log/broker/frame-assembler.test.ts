@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { FrameAssembler, FrameBufferPool } from './frame-assembler.ts'
+import { BufferPool } from './buffer-pool.ts'
+import { FrameAssembler } from './frame-assembler.ts'
 
 function framed(body: Buffer): Buffer {
   const frame = Buffer.alloc(4 + body.length)
@@ -11,7 +12,7 @@ function framed(body: Buffer): Buffer {
 }
 
 function assembler(maxBytes = 1 << 24): FrameAssembler {
-  return new FrameAssembler({ maxBytes, pool: new FrameBufferPool() })
+  return new FrameAssembler({ maxBytes, pool: new BufferPool() })
 }
 
 function drain(frames: FrameAssembler): Buffer[] {
@@ -59,7 +60,7 @@ describe('FrameAssembler', () => {
   })
 
   test('large frames over many chunks are whole, one after the other, through the same buffers', () => {
-    const pool = new FrameBufferPool()
+    const pool = new BufferPool()
     const frames = new FrameAssembler({ maxBytes: 1 << 24, pool })
     for (const fill of [1, 2, 3]) {
       const body = Buffer.alloc(3_000_000, fill)
@@ -82,7 +83,7 @@ describe('FrameAssembler', () => {
   })
 
   test('never takes a socket’s chunk for a buffer of the pool', () => {
-    const pool = new FrameBufferPool()
+    const pool = new BufferPool()
     pool.give(Buffer.allocUnsafeSlow(65_536).fill(7))
     const taken = pool.take(65_536)
     assert.notEqual(taken[100], 7)

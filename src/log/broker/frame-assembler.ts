@@ -1,3 +1,5 @@
+import type { BufferPool } from './buffer-pool.ts'
+
 /**
  * Cuts a byte stream into Kafka's frames: a 4-byte big-endian length, then so many bytes.
  *
@@ -8,7 +10,7 @@
  */
 export class FrameAssembler {
   readonly #maxBytes: number
-  readonly #pool: FrameBufferPool
+  readonly #pool: BufferPool
   /** Bytes not looked at yet, and the chunks after them. */
   #chunk: Buffer = EMPTY
   #position = 0
@@ -20,7 +22,7 @@ export class FrameAssembler {
   readonly #prefix = Buffer.alloc(4)
   #prefixFilled = 0
 
-  constructor(options: { readonly maxBytes: number; readonly pool: FrameBufferPool }) {
+  constructor(options: { readonly maxBytes: number; readonly pool: BufferPool }) {
     this.#maxBytes = options.maxBytes
     this.#pool = options.pool
   }
@@ -124,44 +126,3 @@ const EMPTY = Buffer.alloc(0)
 
 /** Memory given for a frame before more than its length is known to be coming. */
 const FIRST_CAPACITY = 1 << 20
-
-const SMALLEST = 1 << 16
-const LARGEST = 1 << 21
-const KEPT_BYTES = 16 << 20
-
-/** Buffers of a power of two from 64 KiB to 2 MiB, at most 16 MiB of them kept; larger ones are left to the collector. */
-export class FrameBufferPool {
-  readonly #bySize = new Map<number, ArrayBuffer[]>()
-  /** Tells a buffer of the pool from a socket's chunk, which is not to be written into. */
-  readonly #own = new WeakSet<ArrayBufferLike>()
-  #keptBytes = 0
-
-  take(sizeBytes: number): Buffer {
-    if (sizeBytes > LARGEST) return Buffer.allocUnsafeSlow(sizeBytes)
-    const size = Math.max(SMALLEST, 2 ** Math.ceil(Math.log2(sizeBytes)))
-    const kept = this.#bySize.get(size)?.pop()
-    if (kept === undefined) {
-      const made = Buffer.allocUnsafeSlow(size)
-      this.#own.add(made.buffer)
-      return made
-    }
-    this.#keptBytes -= size
-    return Buffer.from(kept)
-  }
-
-  give(frame: Buffer): void {
-    const memory = frame.buffer as ArrayBuffer
-    const size = memory.byteLength
-    if (!this.#own.has(memory) || this.#keptBytes + size > KEPT_BYTES) return
-    let kept = this.#bySize.get(size)
-    if (kept === undefined) this.#bySize.set(size, (kept = []))
-    kept.push(memory)
-    this.#keptBytes += size
-  }
-
-  /** Forgets what is kept: a broker that nobody writes to holds no memory for it. */
-  clear(): void {
-    this.#bySize.clear()
-    this.#keptBytes = 0
-  }
-}

@@ -2,6 +2,7 @@ import type { Report } from '../../base/report.ts'
 import type { Clock, Random } from '../../world/world.ts'
 import type { LogDirectory } from '../storage/log-directory.ts'
 import type { BrokerConfig } from './broker-config.ts'
+import type { BufferPool } from './buffer-pool.ts'
 import type { BrokerCounters } from './broker-metrics.ts'
 import type { GroupService, TransactionService } from './coordinator-services.ts'
 import type { FetchSessions } from './fetch-sessions.ts'
@@ -24,6 +25,8 @@ export interface BrokerServices {
   /** Wakes fetches that wait for a partition to grow. */
   readonly waiters: PartitionWaiters
   readonly fetchSessions: FetchSessions
+  /** Memory for what is read to be sent; the connection gives it back. */
+  readonly buffers: BufferPool
   /** Where clients are told to connect to. */
   readonly advertised: { readonly host: string; readonly port: number }
   readonly groups: GroupService

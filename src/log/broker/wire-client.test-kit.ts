@@ -5,13 +5,14 @@ import type { Connection, Network } from '../../world/world.ts'
 import type { AnyApi, Api } from '../protocol/api-schema.ts'
 import { RecordBatchBuilder, type BatchOptions, type RecordInput } from '../protocol/record-batch.ts'
 import { decodeResponseHeader, encodeRequestHeader } from '../protocol/request-header.ts'
-import { FrameAssembler, FrameBufferPool } from './frame-assembler.ts'
+import { BufferPool } from './buffer-pool.ts'
+import { FrameAssembler } from './frame-assembler.ts'
 
 export class WireClient {
   readonly connection: Connection
   /** Resolves when the broker closed the connection. */
   readonly closed: Promise<void>
-  readonly #frames = new FrameAssembler({ maxBytes: 1 << 30, pool: new FrameBufferPool() })
+  readonly #frames = new FrameAssembler({ maxBytes: 1 << 30, pool: new BufferPool() })
   readonly #waiting: {
     readonly resolve: (frame: Buffer) => void
     readonly reject: (error: Error) => void

@@ -35,8 +35,9 @@ export class LogReader {
     readonly maxBytes: number
     /** Gives the first batch even when it is larger than `maxBytes` (KIP-74). */
     readonly minOneBatch: boolean
+    readonly buffers?: ReadBuffers | undefined
   }): BatchesRead {
-    const { offset, upperOffset, maxBytes, minOneBatch } = options
+    const { offset, upperOffset } = options
     if (offset >= upperOffset) return { records: NO_RECORDS, nextOffset: offset }
     for (let index = this.#segments.indexOf(offset); ; index++) {
       const segment = this.#segments.at(index)
@@ -44,7 +45,7 @@ export class LogReader {
       const position = this.#locate(segment, offset)
       // Nothing at or above the offset in this segment: offsets may skip.
       if (position >= segment.sizeBytes) continue
-      return this.#readAt(segment, position, { offset, upperOffset, maxBytes, minOneBatch })
+      return this.#readAt(segment, position, options)
     }
   }
 
@@ -66,12 +67,37 @@ export class LogReader {
       readonly upperOffset: number
       readonly maxBytes: number
       readonly minOneBatch: boolean
+      readonly buffers?: ReadBuffers | undefined
     },
   ): BatchesRead {
     const available = segment.sizeBytes - position
+    const wanted = Math.min(available, Math.max(options.maxBytes, BATCH_HEADER_BYTES))
+    const lent = wanted >= LENT_FROM_BYTES ? options.buffers?.take(wanted) : undefined
+    const read = this.#readInto(
+      lent?.subarray(0, wanted) ?? Buffer.allocUnsafe(wanted),
+      segment,
+      position,
+      options,
+    )
+    if (lent === undefined || read.records.buffer === lent.buffer) return read
+    options.buffers?.give(lent)
+    return read
+  }
+
+  #readInto(
+    target: Buffer,
+    segment: Segment,
+    position: number,
+    options: {
+      readonly offset: number
+      readonly upperOffset: number
+      readonly maxBytes: number
+      readonly minOneBatch: boolean
+    },
+  ): BatchesRead {
     const nothing: BatchesRead = { records: NO_RECORDS, nextOffset: options.offset }
     if (options.maxBytes < BATCH_HEADER_BYTES && !options.minOneBatch) return nothing
-    let buffer = Buffer.allocUnsafe(Math.min(available, Math.max(options.maxBytes, BATCH_HEADER_BYTES)))
+    let buffer = target
     let length = segment.log.read(buffer, position)
     if (length < BATCH_HEADER_BYTES || offsetAt(buffer, 0) >= options.upperOffset) return nothing
     const firstBytes = sizeAt(buffer, 0)
@@ -107,6 +133,13 @@ export class LogReader {
   }
 }
 
+/** Memory for reads that is used again and again: whoever gets `records` in it gives it back when they are sent. */
+export interface ReadBuffers {
+  /** A buffer of so many bytes or more. */
+  take(sizeBytes: number): Buffer
+  give(buffer: Buffer): void
+}
+
 export interface BatchesRead {
   readonly records: Buffer
   /** The offset after the last record that was read. */
@@ -114,6 +147,9 @@ export interface BatchesRead {
 }
 
 const NO_RECORDS = Buffer.alloc(0)
+
+/** Smaller reads are not worth lending memory for. */
+const LENT_FROM_BYTES = 65_536
 
 function offsetAt(buffer: Buffer, at: number): number {
   return buffer.readInt32BE(at) * 4_294_967_296 + buffer.readUInt32BE(at + 4)

@@ -14,7 +14,7 @@ import { AtomicFile } from './atomic-file.ts'
 import { encodeLeaderEpochs } from './checkpoint-files.ts'
 import { GroupCommit } from './group-commit.ts'
 import type { LeaderEpochs } from './leader-epochs.ts'
-import { LogReader } from './log-reader.ts'
+import { LogReader, type ReadBuffers } from './log-reader.ts'
 import type { LogSegments } from './log-segments.ts'
 import type { PartitionContext } from './partition-context.ts'
 import type { OpenedPartition } from './partition-recovery.ts'
@@ -99,9 +99,7 @@ export class PartitionLog {
     this.#creationSynced = !options.created
     this.#recent = new RecentBatches(opened.endOffset)
     this.#reader = new LogReader(opened.segments, this.#recent)
-    this.#unsynced = opened.recovered
-      ? opened.segments.all().slice(opened.segments.indexOf(opened.durableOffset), -1)
-      : []
+    this.#unsynced = [...opened.unsynced]
     if (this.#leaderEpochs.all().length === 0) this.#leaderEpochs.begin(0, opened.logStartOffset)
     this.#leaderEpochFile = new AtomicFile({
       disk: options.context.files.disk,
@@ -231,9 +229,11 @@ export class PartitionLog {
     readonly isolation: 'read_uncommitted' | 'read_committed'
     /** Gives the first batch even when it is larger than `maxBytes`. */
     readonly minOneBatch: boolean
+    /** Where to read into; `records` may lie there. Default: memory of its own for each read. */
+    readonly buffers?: ReadBuffers
   }): ReadResult {
     if (this.#ended !== undefined) throw this.#ended
-    const { offset, maxBytes, minOneBatch } = options
+    const { offset, maxBytes, minOneBatch, buffers } = options
     const bounds = {
       highWatermark: this.#endOffset,
       lastStableOffset: this.lastStableOffset,
@@ -241,11 +241,17 @@ export class PartitionLog {
     }
     if (offset < this.#logStartOffset || offset > this.#endOffset) return { kind: 'out-of-range', ...bounds }
     if (options.isolation === 'read_uncommitted') {
-      const { records } = this.#reader.read({ offset, upperOffset: this.#endOffset, maxBytes, minOneBatch })
+      const { records } = this.#reader.read({
+        offset,
+        upperOffset: this.#endOffset,
+        maxBytes,
+        minOneBatch,
+        buffers,
+      })
       return { kind: 'data', records, abortedTransactions: null, ...bounds }
     }
     const upperOffset = Math.min(bounds.lastStableOffset, this.durableOffset)
-    const { records, nextOffset } = this.#reader.read({ offset, upperOffset, maxBytes, minOneBatch })
+    const { records, nextOffset } = this.#reader.read({ offset, upperOffset, maxBytes, minOneBatch, buffers })
     const abortedTransactions =
       records.length === 0 ? [] : this.#abortedTransactions({ from: offset, to: nextOffset })
     return { kind: 'data', records, abortedTransactions, ...bounds }
@@ -290,39 +296,35 @@ export class PartitionLog {
     return this.#producers.producers()
   }
 
-  /** Moves the start of the log up; segments wholly below it are deleted. False when the offset is out of range. */
+  /**
+   * Moves the start of the log up; segments wholly below it are deleted in the background. False when the offset is out
+   * of range.
+   */
   deleteRecordsBefore(offset: number): boolean {
     if (offset < 0 || offset > this.#endOffset) return false
     if (offset <= this.#logStartOffset) return true
     this.#moveStart(offset)
-    this.#removeSegments(
-      expiredSegments(this.#segments.all(), {
-        retentionMs: -1,
-        retentionBytes: -1,
-        logStartOffset: offset,
-        nowMs: 0,
-      }),
-    )
     this.#notify()
+    this.#deleteSegments(() => this.#expired({ retentionMs: -1, retentionBytes: -1, nowMs: 0 })).catch(
+      (error: unknown) =>
+        this.#context.report('warn', 'segments were not deleted', this.#fields({ reason: messageOf(error) })),
+    )
     return true
   }
 
-  /** Deletes segments by age and size, and forgets silent producers. Returns how many segments went. */
-  applyRetention(nowMs: number): number {
+  /**
+   * Deletes segments by age and size and those below the log start, and forgets silent producers. Resolves when the files
+   * are gone, with how many segments that were.
+   */
+  async applyRetention(nowMs: number): Promise<number> {
     this.#producers.expire(nowMs, this.#context.producerIdExpirationMs)
-    if (this.refusal !== undefined) return 0
-    const deletes = this.#config.cleanupDeletes
-    const count = expiredSegments(this.#segments.all(), {
-      retentionMs: deletes ? this.#config.retentionMs : -1,
-      retentionBytes: deletes ? this.#config.retentionBytes : -1,
-      logStartOffset: this.#logStartOffset,
-      nowMs,
-    })
-    if (count === 0) return 0
-    const removed = count === this.#segments.count && !this.#tryRoll(nowMs) ? count - 1 : count
-    this.#removeSegments(removed)
-    this.#notify()
-    return removed
+    const { cleanupDeletes, retentionMs, retentionBytes } = this.#config
+    const limits = cleanupDeletes
+      ? { retentionMs, retentionBytes, nowMs }
+      : { retentionMs: -1, retentionBytes: -1, nowMs }
+    const expired = (): number => this.#expired(limits)
+    if (this.refusal === undefined && expired() === this.#segments.count) this.#tryRoll(nowMs)
+    return await this.#deleteSegments(expired)
   }
 
   /** Makes sure that what was found or changed outside of appends is on the device: after recovery, before closing. */
@@ -357,7 +359,7 @@ export class PartitionLog {
   /** The recovery point `offset` is on disk: older snapshots of the producers are not needed any more. */
   recoveryPointSaved(offset: number): void {
     if (this.#ended !== undefined) return
-    this.#snapshots.prune(this.#segments.at(this.#segments.indexOf(offset))!.baseOffset)
+    this.#snapshots.prune(this.#segments.at(this.#segments.indexOf(offset - 1))!.baseOffset)
   }
 
   /**
@@ -520,23 +522,48 @@ export class PartitionLog {
 
   #moveStart(offset: number): void {
     this.#logStartOffset = offset
-    this.#context.onLogStartMoved()
     if (this.#leaderEpochs.advanceStartTo(offset)) this.#leaderEpochFile.save().catch(ignoreReported)
   }
 
-  #removeSegments(count: number): void {
-    if (count === 0) return
-    const removed = this.#segments.takeFirst(count)
-    const { baseOffset } = this.#segments.first
-    if (baseOffset > this.#logStartOffset) this.#moveStart(baseOffset)
+  #expired(limits: {
+    readonly retentionMs: number
+    readonly retentionBytes: number
+    readonly nowMs: number
+  }): number {
+    return expiredSegments(this.#segments.all(), { ...limits, logStartOffset: this.#logStartOffset })
+  }
+
+  /**
+   * Deletes the oldest segments, as many as `expired` says, but for the active one. The order is such that a crash in
+   * between does no harm: first a snapshot of the producers at the new beginning is on the device (they could not be
+   * replayed any more), then the new log start is, then files go.
+   */
+  async #deleteSegments(expired: () => number): Promise<number> {
+    if (this.refusal !== undefined || expired() === 0) return 0
+    await this.settle()
+    let count = Math.min(expired(), this.#segments.count - 1)
+    while (count > 0 && !this.#snapshots.has(this.#segments.at(count)!.baseOffset)) count--
+    if (count === 0) return 0
+    const { baseOffset } = this.#segments.at(count)!
+    if (baseOffset > this.#logStartOffset) {
+      this.#moveStart(baseOffset)
+      this.#notify()
+    }
+    await this.#context.logStartsSaved()
+    if (this.#ended !== undefined) return 0
+    return this.#removeBelow(baseOffset)
+  }
+
+  #removeBelow(offset: number): number {
+    const removed = this.#segments.takeFirst(this.#segments.indexOf(offset))
     for (const segment of removed) segment.remove()
-    this.#unsynced = this.#unsynced.filter((segment) => !removed.includes(segment))
     this.#directoryDirty = true
     this.#context.report(
       'debug',
       'segments deleted',
-      this.#fields({ count, logStartOffset: this.#logStartOffset }),
+      this.#fields({ count: removed.length, logStartOffset: this.#logStartOffset }),
     )
+    return removed.length
   }
 
   #abortedTransactions(range: { readonly from: number; readonly to: number }): readonly AbortedTransaction[] {

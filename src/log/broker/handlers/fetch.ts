@@ -5,10 +5,11 @@
  * waits for its partitions to advance, for `maxWaitMs`, or for its client to go away, whichever comes first. A
  * read_committed reader stops at the last stable offset, and waits for that to advance.
  */
+import { messageOf } from '../../../base/millrace-error.ts'
 import type { FetchRequest, FetchResponseInput } from '../../protocol/apis/fetch.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
 import { compressionOf, readBatchHeader, splitBatches } from '../../protocol/record-batch.ts'
-import type { PartitionLog } from '../../storage/partition-log.ts'
+import type { PartitionLog, ReadResult } from '../../storage/partition-log.ts'
 import type { FetchedPartition, FetchPlan } from '../fetch-sessions.ts'
 import type { BrokerServices, Handler, RequestContext } from '../services.ts'
 
@@ -27,6 +28,7 @@ export const handleFetch: Handler<FetchRequest, FetchResponseInput> = (request, 
   const fetch = new Fetch(request, plan, context)
   const first = fetch.collect()
   if (first.complete || request.maxWaitMs <= 0 || plan.partitions.size === 0) return fetch.answer(first)
+  fetch.discard(first)
   return fetch.wait()
 }
 
@@ -68,6 +70,11 @@ class Fetch {
     return { partitions, complete: urgent || bytes >= this.#request.minBytes }
   }
 
+  /** Gives back the memory of an answer that will not be sent. */
+  discard(collected: Collected): void {
+    for (const { response } of collected.partitions) this.#services.buffers.give(response.records as Buffer)
+  }
+
   wait(): Promise<FetchResponseInput> {
     const { clock, waiters } = this.#services
     const logs = this.#logs()
@@ -82,6 +89,7 @@ class Fetch {
         if (!this.#mayHaveGrown()) return
         const collected = this.collect()
         if (collected.complete) finish(collected)
+        else this.discard(collected)
       }
       const stopWaiting = waiters.wait(logs, { look, giveUp: () => finish(this.collect()) })
       const timer = clock.schedule(this.#request.maxWaitMs, () => finish(this.collect()))
@@ -116,13 +124,24 @@ class Fetch {
     if (typeof found === 'number') return refused(fetched, found)
     const epochError = checkLeaderEpoch(fetched.currentLeaderEpoch, found.leaderEpoch)
     if (epochError !== ErrorCode.NONE) return refused(fetched, epochError)
-    const isolation = this.#readCommitted ? 'read_committed' : 'read_uncommitted'
-    const read = found.read({
-      offset: fetched.fetchOffset,
-      maxBytes: Math.min(fetched.maxBytes, maxBytes),
-      isolation,
-      minOneBatch,
-    })
+    let read: ReadResult
+    try {
+      read = found.read({
+        offset: fetched.fetchOffset,
+        maxBytes: Math.min(fetched.maxBytes, maxBytes),
+        isolation: this.#readCommitted ? 'read_committed' : 'read_uncommitted',
+        minOneBatch,
+        buffers: this.#services.buffers,
+      })
+    } catch (error) {
+      this.#services.report('error', 'records could not be read', {
+        topic: found.topic,
+        partition: found.partition,
+        offset: fetched.fetchOffset,
+        reason: messageOf(error),
+      })
+      return refused(fetched, ErrorCode.KAFKA_STORAGE_ERROR)
+    }
     if (read.kind === 'out-of-range') {
       return {
         ...refused(fetched, ErrorCode.OFFSET_OUT_OF_RANGE),
