@@ -108,6 +108,8 @@ test("Kafka's command line tools", async (t) => {
     )
   })
 
+  await target.stop() // The newest entries of an index reach the disk when a segment is rolled or the log closed.
+
   await t.test('kafka-dump-log reads what is on disk', async (dumpTest) => {
     const { dataPath } = target
     if (dataPath === undefined)

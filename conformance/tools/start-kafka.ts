@@ -22,6 +22,8 @@ export interface RunningServer extends AsyncDisposable {
   readonly pid: number
   /** From the start of the process until it answered its first ApiVersions request. */
   readonly startMs: number
+  /** Ends the process in good order and leaves the data where they are, until it is disposed of. */
+  stop(): Promise<void>
 }
 
 /** The flags of Kafka's own start script, which its documentation recommends with G1 for brokers. */
@@ -113,6 +115,7 @@ export async function startKafka(
     dataPath,
     pid: server.pid ?? 0,
     startMs: performance.now() - startedMs,
+    stop: () => endProcess(server),
     async [Symbol.asyncDispose]() {
       await endProcess(server)
       if (options.folder === undefined) rmSync(folder, { recursive: true, force: true })

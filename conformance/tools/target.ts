@@ -14,6 +14,8 @@ export interface Target extends AsyncDisposable {
   readonly dataPath: string | undefined
   /** Put before every topic, group and transactional id, so that a target can be used many times. */
   readonly prefix: string
+  /** Ends the server in good order, so that all it holds is on disk; does nothing to a target that was named. */
+  stop(): Promise<void>
 }
 
 export async function startTarget(): Promise<Target> {
@@ -21,7 +23,7 @@ export async function startTarget(): Promise<Target> {
   const prefix = `c${Date.now().toString(36)}${process.pid.toString(36)}-`
   if (address !== undefined && address !== '') {
     const dataPath = process.env['CONFORMANCE_TARGET_DATA']
-    return { address, dataPath, prefix, async [Symbol.asyncDispose]() {} }
+    return { address, dataPath, prefix, async stop() {}, async [Symbol.asyncDispose]() {} }
   }
   const server = await startMillrace()
   return { ...server, prefix }
