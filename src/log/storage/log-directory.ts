@@ -94,7 +94,7 @@ export class LogDirectory {
       producerIdExpirationMs: this.#config.producerIdExpirationMs,
       topicsSynced: () => this.#registry.synced(),
       onDirty: (partition) => this.#flush.dirty(partition),
-      onLogStartMoved: () => this.#inBackground('log start offsets were not saved', this.#logStarts.save()),
+      logStartsSaved: () => this.#logStarts.save(),
     }
   }
 
@@ -212,19 +212,17 @@ export class LogDirectory {
     return this.#producerIds.next()
   }
 
-  /** Deletes old segments and forgets silent producers in all partitions; to be called every few minutes. */
-  applyRetention(nowMs: number): void {
-    for (const topic of this.#topics.values()) {
-      for (const partition of topic.partitions) {
-        try {
-          partition.applyRetention(nowMs)
-        } catch (error) {
-          this.#report('error', 'retention failed', {
-            topic: topic.name,
-            partition: partition.partition,
-            reason: messageOf(error),
-          })
-        }
+  /**
+   * Deletes old segments and forgets silent producers in all partitions; to be called every few minutes. What fails is
+   * reported, and tried again by the next call.
+   */
+  async applyRetention(nowMs: number): Promise<void> {
+    for (const partition of [...this.#partitions()]) {
+      try {
+        await partition.applyRetention(nowMs)
+      } catch (error) {
+        const { topic, partition: index } = partition
+        this.#report('error', 'retention failed', { topic, partition: index, reason: messageOf(error) })
       }
     }
   }
@@ -297,8 +295,9 @@ export class LogDirectory {
       this.#add(topic)
     }
     if (!cleanShutdown) await inGroups([...this.#partitions()], (partition) => partition.afterCrash())
-    await this.#registry.synced()
-    await this.checkpoint()
+    // A full disk must not keep the log from being read: what cannot be written now is written later.
+    await this.#attempt('the list of topics was not saved', this.#registry.synced())
+    await this.#attempt('recovery points were not saved', this.checkpoint())
     this.#producerIds = await ProducerIds.open({
       disk,
       directory: this.path,
@@ -393,18 +392,21 @@ export class LogDirectory {
   }
 
   #saveTopics(): void {
-    this.#inBackground('the list of topics was not saved', this.#registry.synced())
+    void this.#attempt('the list of topics was not saved', this.#registry.synced())
   }
 
-  #inBackground(event: string, work: Promise<void>): void {
-    work.catch((error: unknown) =>
-      this.#report('error', event, { path: this.path, reason: messageOf(error) }),
-    )
+  /** Waits for work whose failure is reported and harmless. */
+  async #attempt(event: string, work: Promise<void>): Promise<void> {
+    try {
+      await work
+    } catch (error) {
+      this.#report('error', event, { path: this.path, reason: messageOf(error) })
+    }
   }
 
   #scheduleCheckpoint(): void {
     this.#checkpointTimer = this.#world.clock.schedule(this.#config.checkpointIntervalMs, () => {
-      this.#inBackground('recovery points were not saved', this.checkpoint())
+      void this.#attempt('recovery points were not saved', this.checkpoint())
       this.#scheduleCheckpoint()
     })
   }

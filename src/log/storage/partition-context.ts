@@ -14,5 +14,6 @@ export interface PartitionContext {
   readonly topicsSynced: () => Promise<void>
   /** Called at every append: there is something to sync. */
   readonly onDirty: (partition: PartitionLog) => void
-  readonly onLogStartMoved: () => void
+  /** Resolves when the log start offsets of this moment are on the device. */
+  readonly logStartsSaved: () => Promise<void>
 }

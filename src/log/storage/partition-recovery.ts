@@ -34,6 +34,8 @@ export interface OpenedPartition {
   readonly durableOffset: number
   /** Offsets of the snapshot files, ascending. */
   readonly snapshotOffsets: readonly number[]
+  /** Segments besides the active one whose indexes were rebuilt and are not on disk yet. */
+  readonly unsynced: readonly Segment[]
   /** What was cut off, if anything. */
   readonly cut: TailCut | undefined
   /** Whether the tail had to be looked at. */
@@ -101,6 +103,7 @@ export function openPartition(options: OpenPartitionOptions): OpenedPartition {
     durableOffset:
       options.cleanShutdown && !result.recovered ? endOffset : Math.min(options.recoveryPoint, endOffset),
     snapshotOffsets: opening.snapshotOffsets,
+    unsynced: result.reindexed.filter((segment) => opening.segments.slice(0, -1).includes(segment)),
     cut: result.cut,
     recovered: result.recovered,
   }
@@ -119,6 +122,7 @@ interface TailState {
   readonly producers: ProducerStates
   readonly cut: TailCut | undefined
   readonly recovered: boolean
+  readonly reindexed: readonly Segment[]
 }
 
 function findFiles(
@@ -156,7 +160,7 @@ function openClean(opening: Opening): TailState | undefined {
   if (endOffset === undefined) return undefined
   const producers = restoreProducers(opening, endOffset)
   replayRange(opening, producers.states, { from: producers.offset, to: endOffset })
-  return { endOffset, producers: producers.states, cut: undefined, recovered: false }
+  return { endOffset, producers: producers.states, cut: undefined, recovered: false, reindexed: [] }
 }
 
 function recover(opening: Opening): TailState {
@@ -165,7 +169,7 @@ function recover(opening: Opening): TailState {
   const segments = opening.segments
   const firstIndex = Math.max(
     0,
-    segments.findLastIndex((segment) => segment.baseOffset <= recoveryPoint),
+    segments.findLastIndex((segment) => segment.baseOffset < recoveryPoint),
   )
   const start = segments[firstIndex]!
   const restored = restoreProducers(opening, start.baseOffset)
@@ -207,7 +211,7 @@ function recover(opening: Opening): TailState {
   }
   for (const offset of opening.snapshotOffsets.filter((each) => each > endOffset))
     removeSnapshot(opening, offset)
-  return { endOffset, producers, cut, recovered: true }
+  return { endOffset, producers, cut, recovered: true, reindexed: segments.slice(firstIndex) }
 }
 
 /** Ends the log at a position of a segment, or before the segment when the position is 0 and others remain. */

@@ -43,16 +43,14 @@ export class ProducerIds {
     const text = readText(options.disk, join(options.directory, PRODUCER_IDS_FILE_NAME))
     const saved = text !== undefined && /^\d+\s*$/.test(text) ? Number(text) : 0
     const ids = new ProducerIds({ ...options, next: Math.max(saved, options.atLeast) })
-    await ids.#reserve()
+    await ids.#tryReserve()
     return ids
   }
 
   /** Throws `MR_PRODUCER_ID_UNAVAILABLE` while the disk refuses to reserve more. */
   next(): number {
     if (this.#reserved - this.#next <= BLOCK / 2 && !this.#reserving) {
-      this.#reserve().catch((error: unknown) =>
-        this.#report('error', 'producer ids were not reserved', { reason: messageOf(error) }),
-      )
+      void this.#tryReserve()
     }
     if (this.#next >= this.#reserved) {
       throw new MillraceError({
@@ -64,12 +62,14 @@ export class ProducerIds {
     return this.#next++
   }
 
-  async #reserve(): Promise<void> {
+  async #tryReserve(): Promise<void> {
     this.#reserving = true
     try {
       const target = this.#target()
       await this.#file.save()
-      this.#reserved = Math.max(this.#reserved, target)
+      this.#reserved = target
+    } catch (error) {
+      this.#report('error', 'producer ids were not reserved', { reason: messageOf(error) })
     } finally {
       this.#reserving = false
     }

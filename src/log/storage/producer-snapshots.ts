@@ -28,6 +28,7 @@ export class ProducerSnapshots {
   /** Writes the producers as they are at `offset`. Throws what the disk throws, and leaves no file then. */
   take(offset: number, producers: ProducerStates): void {
     const file = this.#file(offset)
+    this.#offsets = this.#offsets.filter((each) => each !== offset)
     const bytes = encodeProducerSnapshot(producers.producers())
     try {
       file.create()
@@ -37,8 +38,12 @@ export class ProducerSnapshots {
       file.remove()
       throw error
     }
-    this.#offsets = [...this.#offsets.filter((each) => each !== offset), offset]
+    this.#offsets.push(offset)
     this.#unsynced.push(file)
+  }
+
+  has(offset: number): boolean {
+    return this.#offsets.includes(offset)
   }
 
   async sync(): Promise<void> {
