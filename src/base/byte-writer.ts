@@ -17,7 +17,7 @@ export class ByteWriter {
   /** Where the part of `#buffer` that is not yet a chunk begins. */
   #start = 0
   #position = 0
-  #chunks: Buffer[] = []
+  readonly #chunks: Buffer[] = []
   #chunkedBytes = 0
 
   constructor(initialCapacity = 256) {

@@ -91,7 +91,7 @@ export class BatchSender {
   #identity: ProducerIdentity
   #bufferedBytes = 0
   #typicalBatchBytes = 1_024
-  #roomWaiters: (() => void)[] = []
+  readonly #roomWaiters: (() => void)[] = []
   /** Told after each answer of a broker. */
   readonly #answered: (() => void)[] = []
   #wakeUp: { readonly timer: Timer; readonly atMs: number } | undefined
@@ -321,14 +321,12 @@ export class BatchSender {
   #postpone(queue: PartitionQueue, nowMs: number): void {
     const batch = queue.waiting[0]!
     if (nowMs - batch.openedAtMs > this.#deliveryTimeoutMs) {
-      queue
-        .clear()
-        .forEach((one) =>
-          this.#finish(queue, one, {
-            error: this.#tooLate(queue, 'no leader was found for the partition'),
-            baseOffset: -1,
-          }),
-        )
+      queue.clear().forEach((one) =>
+        this.#finish(queue, one, {
+          error: this.#tooLate(queue, 'no leader was found for the partition'),
+          baseOffset: -1,
+        }),
+      )
       return
     }
     batch.notBeforeMs = nowMs + this.#retryPauseMs(batch.attempts++)
@@ -424,7 +422,8 @@ export class BatchSender {
     const errorCode = error instanceof KafkaError ? error.errorCode : undefined
     if (errorCode !== undefined && FENCED.has(errorCode) && this.#hooks.transaction !== undefined)
       return this.fail(error)
-    const overtaken = errorCode === ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER && queue.hasOlder(batch)
+    const overtaken =
+      errorCode === ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER && (queue.resetting || queue.hasOlder(batch))
     const { clock } = this.#client.world
     if (overtaken || isWorthRetrying(error)) {
       if (clock.monotonicMs() - batch.openedAtMs <= this.#deliveryTimeoutMs) {

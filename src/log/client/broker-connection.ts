@@ -151,9 +151,9 @@ export class BrokerConnection {
             resolve(options.decode(bytes))
           } catch (error) {
             const failure =
-              error instanceof WireError ? this.#notKafka(`${api.name}: ${error.message}`) : error
+              error instanceof WireError ? this.#notKafka(`${api.name}: ${error.message}`) : (error as Error)
             reject(failure)
-            this.close(failure instanceof Error ? failure : undefined)
+            this.close(failure)
           }
         },
         fail: reject,

@@ -34,7 +34,7 @@ const DEFAULT_CAPACITY = 16 * 1024
 
 export class RecordBatchBuilder {
   #buffer: Buffer | undefined
-  #capacity: number
+  readonly #capacity: number
   #position = HEADER_BYTES
   #count = 0
   #baseTimestamp = 0

@@ -35,7 +35,10 @@ export function compileEncoder(fields: Fields, codec: CodecVersion): Encoder {
 }
 
 function compile(text: string, root: string, [helper, empty]: readonly [unknown, Buffer]): unknown {
-  return new Function('helper', 'empty', `'use strict'\n${text}\nreturn ${root}`)(helper, empty)
+  const make = new Function('helper', 'empty', `'use strict'\n${text}\nreturn ${root}`) as (
+    ...helpers: unknown[]
+  ) => unknown
+  return make(helper, empty)
 }
 
 class DecoderSource {
