@@ -200,6 +200,7 @@ export class OperatorHarness<In, Out> {
 
   async #each(act: (subtask: HarnessSubtask<In, Out>) => void): Promise<void> {
     for (const subtask of this.#subtasks) {
+      await subtask.settle()
       act(subtask)
       await subtask.settle()
     }

@@ -3,7 +3,7 @@
  *
  * Numeric keys: extendible hashing. The directory, indexed by the hash's upper bits, points to segments; a segment is an
  * open-addressed table in one `Float64Array` of rows [key, column, column …], NaN as the key of an empty row. A segment
- * doubles up to 2,048 rows; after that it splits in two, so that no single insert ever moves more than one segment,
+ * doubles up to 8,192 rows; after that it splits in two, so that no single insert ever moves more than one segment,
  * however many keys there are. A directory that was sized in advance starts out with `NOWHERE` in every place.
  *
  * String keys: rows are dense, in blocks of 1,024; several `Map`s, chosen by a cheap hash, give the number of the row,
@@ -15,7 +15,7 @@ import { mixNumber } from '../../../base/hash.ts'
 import type { Key } from '../operator.ts'
 
 const SEGMENT_ROWS_MIN = 16
-const SEGMENT_ROWS_MAX = 2048
+const SEGMENT_ROWS_MAX = 8192
 /** So many upper bits in common are no accident: such a segment grows, splitting would not help. */
 const DEPTH_MAX = 20
 const BLOCK_ROWS = 1024
