@@ -189,7 +189,7 @@ export function putOffset(
   value: CommittedOffset,
 ): void {
   let partitions = offsets.get(topic)
-  if (partitions === undefined) offsets.set(topic, (partitions = new Map()))
+  if (partitions === undefined) offsets.set(topic, (partitions = new Map<number, CommittedOffset>()))
   partitions.set(partition, value)
 }
 
