@@ -82,7 +82,7 @@ export class MapAsyncOperator implements Operator<any, any> {
     this.#retry = { attempts: 1, backoffMs: 100, backoffMsMax: 10_000, ...options.retry }
     if (this.#capacity >= 1 && this.#timeoutMs > 0 && this.#retry.attempts >= 1) return
     throw new MillraceError({
-      code: 'MR_CONFIG',
+      code: 'MR_CONFIG_INVALID',
       message: 'mapAsync needs a capacity and attempts of at least 1, and a timeout above 0 ms.',
     })
   }
