@@ -1,0 +1,183 @@
+/**
+ * A member of a classic consumer group, by hand: joins, lets the leader assign, heartbeats, works through its
+ * partitions from the committed offsets and commits as it goes.
+ */
+import { messageOf, MillraceError } from '../src/base/millrace-error.ts'
+import { Fetcher } from '../src/log/client/fetcher.ts'
+import { offsetFetch } from '../src/log/client/group-admin.ts'
+import { throwIfError } from '../src/log/client/kafka-error.ts'
+import { connectClient } from '../src/log/client/client.ts'
+import type { LogClient } from '../src/log/client/log-client.ts'
+import { heartbeatApi } from '../src/log/protocol/apis/heartbeat.ts'
+import { joinGroupApi } from '../src/log/protocol/apis/join-group.ts'
+import { leaveGroupApi } from '../src/log/protocol/apis/leave-group.ts'
+import { offsetCommitApi } from '../src/log/protocol/apis/offset-commit.ts'
+import { syncGroupApi } from '../src/log/protocol/apis/sync-group.ts'
+import { ErrorCode } from '../src/log/protocol/error-code.ts'
+import { sleep } from '../src/world/world.ts'
+import { pollUntil, recordsOf } from './clients.ts'
+import type { ClientProgram, ClientSetting } from './clients.ts'
+import { placeOf } from './history.ts'
+import { SERVER_PORT } from './log-server.ts'
+
+const GROUP = 'workers'
+const TOPIC = 'numbers'
+const SESSION_TIMEOUT_MS = 6_000
+const NODE = { node: { group: GROUP } } as const
+
+interface Membership {
+  readonly memberId: string
+  readonly generationId: number
+  readonly partitions: readonly number[]
+}
+
+export const groupMember: ClientProgram = async (setting) => {
+  const { world, name, history, random, stopping } = setting
+  while (!stopping()) {
+    let client: LogClient | undefined
+    try {
+      client = await connectClient({
+        world,
+        bootstrap: `127.0.0.1:${SERVER_PORT}`,
+        clientId: name,
+        requestTimeoutMs: 8_000,
+      })
+      let memberId = ''
+      while (!stopping()) {
+        const membership = await join(client, setting, memberId)
+        memberId = membership.memberId
+        history.note(
+          `${name}: generation ${membership.generationId}, partitions ${membership.partitions.join(' ')}`,
+        )
+        await work(client, setting, membership)
+      }
+      await client.request(leaveGroupApi, { groupId: GROUP, memberId, members: [{ memberId }] }, NODE)
+    } catch (error) {
+      if (!(error instanceof MillraceError)) throw error
+      history.note(`${name}: ${messageOf(error)}`)
+    } finally {
+      await client?.close()
+    }
+    await sleep(world.clock, 50 + random.below(300))
+  }
+}
+
+async function join(client: LogClient, setting: ClientSetting, memberIdBefore: string): Promise<Membership> {
+  let memberId = memberIdBefore
+  for (;;) {
+    const joined = await client.request(
+      joinGroupApi,
+      {
+        groupId: GROUP,
+        sessionTimeoutMs: SESSION_TIMEOUT_MS,
+        rebalanceTimeoutMs: 4_000,
+        memberId,
+        protocolType: 'consumer',
+        protocols: [{ name: 'modulo', metadata: Buffer.from(setting.name) }],
+      },
+      NODE,
+    )
+    memberId = joined.memberId
+    if (joined.errorCode === ErrorCode.MEMBER_ID_REQUIRED) continue
+    throwIfError(joined.errorCode, { doing: 'joining the group' })
+    const members = joined.leader === memberId ? joined.members.map((member) => member.memberId).sort() : []
+    const synced = await client.request(
+      syncGroupApi,
+      {
+        groupId: GROUP,
+        generationId: joined.generationId,
+        memberId,
+        protocolType: 'consumer',
+        protocolName: joined.protocolName,
+        assignments: members.map((member, index) => ({
+          memberId: member,
+          assignment: Buffer.from(
+            JSON.stringify(partitionsOf(setting).filter((partition) => partition % members.length === index)),
+          ),
+        })),
+      },
+      NODE,
+    )
+    if (synced.errorCode === ErrorCode.REBALANCE_IN_PROGRESS) continue
+    throwIfError(synced.errorCode, { doing: 'syncing the group' })
+    const partitions = JSON.parse(synced.assignment.toString() || '[]') as number[]
+    return { memberId, generationId: joined.generationId, partitions }
+  }
+}
+
+/** Works until the group rebalances. */
+async function work(client: LogClient, setting: ClientSetting, membership: Membership): Promise<void> {
+  const { history, world, random, stopping } = setting
+  const fetcher = new Fetcher(client, { maxWaitMs: 200, partitionMaxBytes: 2_000 })
+  try {
+    const before = new Map(history.committedOffsets)
+    const committed = await offsetFetch(client, GROUP)
+    const positions = new Map<number, { next: number }>()
+    for (const partition of membership.partitions) {
+      const offset = committed.find((one) => one.topic === TOPIC && one.partition === partition)?.offset ?? 0
+      const place = placeOf(TOPIC, partition)
+      history.readCommittedOffset(place, offset, before.get(place) ?? 0)
+      positions.set(partition, { next: offset })
+      fetcher.assign([{ topic: TOPIC, partition, offset }])
+    }
+    let heartbeatAtMs = world.clock.monotonicMs() + SESSION_TIMEOUT_MS / 4
+    while (!stopping()) {
+      if (world.clock.monotonicMs() >= heartbeatAtMs) {
+        if (!(await heartbeat(client, membership))) return
+        heartbeatAtMs = world.clock.monotonicMs() + SESSION_TIMEOUT_MS / 4
+      }
+      const fetched = await pollUntil(fetcher, world, 300)
+      if (fetched === undefined) continue
+      const records = recordsOf(fetched)
+      history.saw(placeOf(TOPIC, fetched.partition), records, positions.get(fetched.partition)!)
+      for (const { value } of records) history.processed.add(value)
+      if (random.chance(0.5)) {
+        const at = { partition: fetched.partition, offset: fetched.nextOffset }
+        if (!(await commit(client, setting, membership, at))) return
+      }
+    }
+  } finally {
+    fetcher.close()
+  }
+}
+
+/** False when the group rebalances. */
+async function heartbeat(client: LogClient, { memberId, generationId }: Membership): Promise<boolean> {
+  const { errorCode } = await client.request(heartbeatApi, { groupId: GROUP, generationId, memberId }, NODE)
+  if (errorCode === ErrorCode.REBALANCE_IN_PROGRESS) return false
+  throwIfError(errorCode, { doing: 'heartbeat' })
+  return true
+}
+
+async function commit(
+  client: LogClient,
+  { history }: ClientSetting,
+  { memberId, generationId }: Membership,
+  at: { readonly partition: number; readonly offset: number },
+): Promise<boolean> {
+  const answer = await client.request(
+    offsetCommitApi,
+    {
+      groupId: GROUP,
+      generationIdOrMemberEpoch: generationId,
+      memberId,
+      topics: [
+        {
+          name: TOPIC,
+          partitions: [{ partitionIndex: at.partition, committedOffset: at.offset, committedMetadata: '' }],
+        },
+      ],
+    },
+    { ...NODE, maxVersion: 9 },
+  )
+  const errorCode = answer.topics[0]?.partitions[0]?.errorCode ?? ErrorCode.UNKNOWN_SERVER_ERROR
+  if (errorCode === ErrorCode.REBALANCE_IN_PROGRESS) return false
+  throwIfError(errorCode, { doing: 'committing an offset' })
+  const place = placeOf(TOPIC, at.partition)
+  history.committedOffsets.set(place, Math.max(at.offset, history.committedOffsets.get(place) ?? 0))
+  return true
+}
+
+function partitionsOf({ partitions }: ClientSetting): number[] {
+  return Array.from({ length: partitions }, (_, partition) => partition)
+}
