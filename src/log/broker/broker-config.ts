@@ -157,6 +157,12 @@ export const BROKER_SETTINGS = {
   'offsets.retention.check.interval.ms': long(600_000, 1, 'How often expired offsets are looked for.'),
   'offset.metadata.max.bytes': int(4096, 0, 'Longest metadata text of a committed offset.'),
 
+  'coordinator.snapshot.min.records': int(
+    10_000,
+    1,
+    'The group and transaction coordinators write their state anew, and drop what lies before, after at least so many records. (Millrace only)',
+  ),
+
   // Producers and transactions
   'producer.id.expiration.ms': int(
     86_400_000,
@@ -169,7 +175,11 @@ export const BROKER_SETTINGS = {
     1,
     'Partitions of __transaction_state, created on first use. (Kafka: 50)',
   ),
-  'transaction.state.log.segment.bytes': int(8_388_608, 1, 'Segment size of __transaction_state. (Kafka: 104857600)'),
+  'transaction.state.log.segment.bytes': int(
+    8_388_608,
+    1,
+    'Segment size of __transaction_state. (Kafka: 104857600)',
+  ),
   'transaction.abort.timed.out.transaction.cleanup.interval.ms': int(
     10_000,
     1,

@@ -32,6 +32,7 @@ import { handleMetadata } from './handlers/metadata.ts'
 import { handleOffsetForLeaderEpoch } from './handlers/offset-for-leader-epoch.ts'
 import { handleProduce } from './handlers/produce.ts'
 import { route, type Route } from './routes.ts'
+import type { Handler } from './services.ts'
 
 /** Every API that the broker serves. */
 export function brokerRoutes(): readonly Route[] {
@@ -41,13 +42,13 @@ export function brokerRoutes(): readonly Route[] {
     route(listOffsetsApi, handleListOffsets),
     route(metadataApi, handleMetadata),
     route(offsetForLeaderEpochApi, handleOffsetForLeaderEpoch),
-    route(createTopicsApi, handleCreateTopics),
-    route(deleteTopicsApi, handleDeleteTopics),
-    route(createPartitionsApi, handleCreatePartitions),
+    route(createTopicsApi, durably(handleCreateTopics)),
+    route(deleteTopicsApi, durably(handleDeleteTopics)),
+    route(createPartitionsApi, durably(handleCreatePartitions)),
     route(deleteRecordsApi, handleDeleteRecords),
     route(describeConfigsApi, handleDescribeConfigs),
-    route(alterConfigsApi, handleAlterConfigs),
-    route(incrementalAlterConfigsApi, handleIncrementalAlterConfigs),
+    route(alterConfigsApi, durably(handleAlterConfigs)),
+    route(incrementalAlterConfigsApi, durably(handleIncrementalAlterConfigs)),
     route(describeClusterApi, handleDescribeCluster),
     route(describeTopicPartitionsApi, handleDescribeTopicPartitions),
     route(describeLogDirsApi, handleDescribeLogDirs),
@@ -57,4 +58,13 @@ export function brokerRoutes(): readonly Route[] {
     ...routes,
     route(apiVersionsApi, apiVersionsHandler([...routes.map(({ api }) => api), apiVersionsApi])),
   ]
+}
+
+/** Answers once what was done to topics is on the device. */
+function durably<Request, Response>(handle: Handler<Request, Response>): Handler<Request, Response> {
+  return async (request, context) => {
+    const response = await handle(request, context)
+    await context.services.topics.settled()
+    return response
+  }
 }

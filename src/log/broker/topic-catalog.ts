@@ -106,6 +106,18 @@ export class TopicCatalog {
     }
   }
 
+  /**
+   * Waits until what was created, changed or deleted is on the device, so that an answer may say so. A device that
+   * refuses is reported; the change is in force all the same, and is written again with the next one.
+   */
+  async settled(): Promise<void> {
+    try {
+      await this.#logDirectory.topicsSynced()
+    } catch (error) {
+      this.#report('error', 'a change of topics is not on the device yet', { reason: messageOf(error) })
+    }
+  }
+
   delete(topic: Topic): void {
     this.#logDirectory.deleteTopic(topic.name)
     for (const partition of topic.partitions) this.#waiters.partitionDeleted(partition)
