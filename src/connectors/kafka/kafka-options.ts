@@ -1,0 +1,57 @@
+import type { Compression } from '../../log/protocol/record-batch.ts'
+import { MillraceError } from '../../base/millrace-error.ts'
+import type { Format } from '../../stream/connector/format.ts'
+import type { ErrorPolicy } from '../../stream/connector/source.ts'
+
+export interface KafkaOptions<T> {
+  /** Created when it does not exist, where the cluster allows that. */
+  readonly topic: string
+  /** How values become events and back: `json(schema)`, `jsonFields(…)`, `string()`, `bytes()`. */
+  readonly value: Format<T>
+  /** `host:port` of a cluster; default: the log the job runs against. */
+  readonly bootstrap?: string
+  /** Partitions of the topic when it has to be created. Default: the broker's. */
+  readonly partitions?: number
+
+  /** Source: where to begin when there is no checkpoint. A number is a time, ms since the epoch. Default: `earliest`. */
+  readonly from?: 'earliest' | 'latest' | { readonly timestampMs: number }
+  /** Source: `end` stops at what is there when the job starts first, for jobs that finish. Default: never. */
+  readonly until?: 'never' | 'end'
+  /** Source: what to do with a record that cannot be decoded. Default: `fail`. */
+  readonly onError?: ErrorPolicy
+  /** Source: also records of open and aborted transactions, and such as a power cut could take back. Default: committed. */
+  readonly isolation?: 'read_committed' | 'read_uncommitted'
+  /** Source: the group under which positions show up in tools. Default: `millrace.<job>.<step>`. */
+  readonly groupId?: string
+
+  /** Sink: the record's key, which also chooses its partition (as Kafka's own clients do). Default: none. */
+  readonly key?: (event: T) => string | Uint8Array | null
+  /** Sink: `exactly-once` writes in transactions that checkpoints commit; `at-least-once` is visible at once. */
+  readonly guarantee?: 'exactly-once' | 'at-least-once'
+  /** Sink: default `none`. */
+  readonly compression?: Compression
+  /**
+   * Sink: how long a transaction may stay open, ms, which is how long a crashed job may be down without losing what a
+   * checkpoint had prepared. Default: 900,000, the most that Kafka allows by default.
+   */
+  readonly transactionTimeoutMs?: number
+  /** Sink: how long a record may wait for company, ms. Default: 5. */
+  readonly lingerMs?: number
+}
+
+/** The cluster's address; throws `MR_NO_LOG` when neither the connector nor the job names one. */
+export function bootstrapFor(
+  options: Pick<KafkaOptions<unknown>, 'bootstrap' | 'topic'>,
+  context: { readonly bootstrap: string | undefined; readonly job: string; readonly step: string },
+): string {
+  const bootstrap = options.bootstrap ?? context.bootstrap
+  if (bootstrap !== undefined) return bootstrap
+  throw new MillraceError({
+    code: 'MR_NO_LOG',
+    job: context.job,
+    step: context.step,
+    topic: options.topic,
+    message: 'the job was started without a log, and the step names no cluster.',
+    fix: 'Give runJob({ log }) or kafka({ bootstrap }).',
+  })
+}

@@ -1,0 +1,288 @@
+/**
+ * Writes to a topic, exactly once by default: what comes between two barriers is one Kafka transaction.
+ *
+ *   write* ─▶ barrier n: the transaction is cut; its records are flushed; its identity goes into checkpoint n
+ *                └ the next transaction begins at once, under another transactional id
+ *   checkpoint n complete ─▶ EndTxn(commit) ─▶ visible to read_committed readers; the transactional id is free again
+ *
+ * Invariants
+ *  - A transactional id is used again only after its transaction has ended, so no later transaction can be ended in its
+ *    place.
+ *  - After a crash, exactly the transactions of the restored checkpoint are committed (`commit-witness.ts` says which
+ *    already are), and all others of this subtask, in every slot, are aborted before the first write.
+ *  - Where it cannot be known that a prepared transaction was committed, the job fails with `MR_OUTPUT_LOST`; output is
+ *    never silently lost.
+ */
+import { MillraceError } from '../../base/millrace-error.ts'
+import { connectClient, type LogClient } from '../../log/client/client.ts'
+import { createProducer, type Producer, type ProducerRecord } from '../../log/client/producer.ts'
+import {
+  createTransactionalProducer,
+  endTransaction,
+  type TransactionalProducer,
+  type TransactionIdentity,
+} from '../../log/client/transaction.ts'
+import { listOpenTransactions } from '../../log/client/transaction-admin.ts'
+import type { Committable, Sink, SinkContext, SinkWriter } from '../../stream/connector/sink.ts'
+import { type EventBatch, type JsonValue, NO_TIMESTAMP } from '../../stream/operators/operator.ts'
+import { isCommitted, readWitness, type Witness, witnessOffset } from './commit-witness.ts'
+import { bootstrapFor, type KafkaOptions } from './kafka-options.ts'
+import { ensureTopic } from './kafka-source.ts'
+
+const TRANSACTION_TIMEOUT_MS = 900_000
+/** Slots made ready before they are needed: one being written, one prepared, one being committed. */
+const READY_SLOTS = 3
+
+export function kafkaSink<T>(options: KafkaOptions<T>): Sink<T> {
+  const { guarantee = 'exactly-once' } = options
+  return {
+    kind: 'kafka',
+    guarantee,
+    createWriter: (context) =>
+      guarantee === 'exactly-once'
+        ? new TransactionalWriter(options, context)
+        : new IdempotentWriter(options, context),
+  }
+}
+
+/** What a checkpoint holds of a prepared transaction. */
+interface Prepared extends TransactionIdentity {
+  readonly token: string
+  readonly groupId: string
+}
+
+/** What is written between two barriers. */
+interface Epoch<T> {
+  /** Undefined while no slot is ready; then events wait, and `opening` resolves once they have been handed over. */
+  producer: TransactionalProducer | undefined
+  opening: Promise<void> | undefined
+  waiting: EventBatch<T>[]
+  used: boolean
+}
+
+class TransactionalWriter<T> implements SinkWriter<T> {
+  readonly #options: KafkaOptions<T>
+  readonly #context: SinkContext
+  readonly #prefix: string
+  readonly #groupId: string
+  readonly #token: string
+  readonly #record: (event: T, timestampMs: number) => ProducerRecord
+  #client!: LogClient
+  #witness: Witness = new Map()
+  #slots = 0
+  readonly #idle: TransactionalProducer[] = []
+  readonly #prepared = new Map<number, TransactionalProducer>()
+  #epoch!: Epoch<T>
+
+  constructor(options: KafkaOptions<T>, context: SinkContext) {
+    this.#options = options
+    this.#context = context
+    this.#record = recordOf(options)
+    this.#prefix = `millrace.${context.job}.${context.step}`
+    this.#groupId = `${this.#prefix}.${context.subtask}`
+    this.#token = Buffer.from(context.world.random.bytes(4)).toString('hex')
+  }
+
+  async recover(restored: readonly Committable[]): Promise<void> {
+    this.#client = await connect(this.#options, this.#context)
+    await ensureTopic(this.#client, this.#options)
+    await this.#client.topic(this.#options.topic, { autoCreate: true })
+    for (const { checkpointId, data } of restored)
+      await this.#commitRestored(checkpointId, data as unknown as Prepared)
+    await this.#abortOthers()
+    this.#witness = await readWitness(this.#client, { groupId: this.#groupId, topic: this.#options.topic })
+    this.#idle.push(...(await Promise.all(Array.from({ length: READY_SLOTS }, () => this.#newSlot()))))
+    this.#epoch = this.#newEpoch()
+  }
+
+  write(batch: EventBatch<T>): void {
+    const epoch = this.#epoch
+    if (batch.values.length === 0) return
+    epoch.used = true
+    if (epoch.producer !== undefined) return this.#send(epoch.producer, batch)
+    const { values, timestamps } = batch
+    epoch.waiting.push({ values: [...values], timestamps: [...timestamps], keys: undefined })
+  }
+
+  blocked(): Promise<void> | undefined {
+    const { opening, producer } = this.#epoch
+    return opening ?? (producer?.blocked() as Promise<void> | undefined)
+  }
+
+  async prepareCommit(checkpointId: number): Promise<JsonValue | undefined> {
+    const epoch = this.#epoch
+    if (!epoch.used) return undefined
+    this.#epoch = this.#newEpoch()
+    await epoch.opening
+    const producer = epoch.producer as TransactionalProducer
+    this.#prepared.set(checkpointId, producer)
+    const { topic } = this.#options
+    const offset = witnessOffset(this.#witness, { topic, token: this.#token, checkpointId })
+    await Promise.all([producer.flush(), producer.sendOffsets({ groupId: this.#groupId, offsets: [offset] })])
+    const prepared: Prepared = { ...producer.identity, token: this.#token, groupId: this.#groupId }
+    return { ...prepared }
+  }
+
+  async commit(checkpointId: number): Promise<void> {
+    const due = [...this.#prepared].filter(([id]) => id <= checkpointId).sort(([a], [b]) => a - b)
+    for (const [id, producer] of due) {
+      await producer.commit()
+      this.#prepared.delete(id)
+      this.#idle.push(producer)
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const producer of [...this.#idle, ...this.#prepared.values()]) producer.close()
+    this.#epoch?.producer?.close()
+    await this.#client?.close()
+  }
+
+  /** Begins the next transaction in an idle slot, or opens a further one. */
+  #newEpoch(): Epoch<T> {
+    const producer = this.#idle.shift()
+    producer?.begin()
+    const epoch: Epoch<T> = { producer, opening: undefined, waiting: [], used: false }
+    if (producer === undefined) {
+      epoch.opening = this.#open(epoch)
+      // Whoever waits for the slot gets the error; that nobody waits is no reason to end the process.
+      epoch.opening.catch(() => {})
+    }
+    return epoch
+  }
+
+  async #open(epoch: Epoch<T>): Promise<void> {
+    const producer = await this.#newSlot()
+    producer.begin()
+    epoch.producer = producer
+    epoch.opening = undefined
+    for (const batch of epoch.waiting.splice(0)) this.#send(producer, batch)
+  }
+
+  #send(producer: TransactionalProducer, { values, timestamps }: EventBatch<T>): void {
+    for (let i = 0; i < values.length; i++)
+      producer.send(this.#record(values[i] as T, timestamps[i] as number))
+  }
+
+  #newSlot(): Promise<TransactionalProducer> {
+    const { compression, lingerMs, transactionTimeoutMs = TRANSACTION_TIMEOUT_MS } = this.#options
+    return createTransactionalProducer(this.#client, {
+      transactionalId: `${this.#groupId}.${this.#slots++}`,
+      transactionTimeoutMs,
+      ...(compression && { compression }),
+      ...(lingerMs !== undefined && { lingerMs }),
+    })
+  }
+
+  async #commitRestored(checkpointId: number, prepared: Prepared): Promise<void> {
+    const { token, groupId, ...identity } = prepared
+    const { topic } = this.#options
+    const done = async (): Promise<boolean> =>
+      isCommitted(await readWitness(this.#client, { groupId, topic }), { token, checkpointId })
+    if (await done()) return
+    const result = await endTransaction(this.#client, identity, 'commit')
+    // Another process may have committed it between the two questions; only then is another answer good.
+    if (result === 'ended' || (await done())) return
+    throw new MillraceError({
+      code: 'MR_OUTPUT_LOST',
+      job: this.#context.job,
+      step: this.#context.step,
+      topic,
+      message:
+        `checkpoint ${checkpointId} had prepared the transaction ${identity.transactionalId} (producer ` +
+        `${identity.producerId}, epoch ${identity.producerEpoch}), which was aborted before it could be committed (${result}).`,
+      fix:
+        'Its events are not in the topic. Start the job from an older checkpoint or savepoint, and raise ' +
+        'transactionTimeoutMs above the longest time the job may be down.',
+    })
+  }
+
+  /** Aborts what earlier starts left open: this subtask's, and those of subtasks that no longer exist and are dealt to it. */
+  async #abortOthers(): Promise<void> {
+    const { subtask, parallelism } = this.#context
+    const pattern = new RegExp(`^${RegExp.escape(this.#prefix)}\\.(\\d+)\\.\\d+$`)
+    const open = await listOpenTransactions(this.#client)
+    const mine = open.filter((transactionalId) => {
+      const owner = pattern.exec(transactionalId)?.[1]
+      return owner !== undefined && Number(owner) % parallelism === subtask
+    })
+    await Promise.all(
+      mine.map(async (transactionalId) => {
+        const producer = await createTransactionalProducer(this.#client, { transactionalId })
+        producer.close()
+      }),
+    )
+  }
+}
+
+/** Visible at once, in order, without duplicates but after a crash of the job, when events since the checkpoint come again. */
+class IdempotentWriter<T> implements SinkWriter<T> {
+  readonly #options: KafkaOptions<T>
+  readonly #context: SinkContext
+  #client: LogClient | undefined
+  #producer: Producer | undefined
+
+  constructor(options: KafkaOptions<T>, context: SinkContext) {
+    this.#options = options
+    this.#context = context
+  }
+
+  async recover(): Promise<void> {
+    const { compression, lingerMs, topic } = this.#options
+    this.#client = await connect(this.#options, this.#context)
+    await ensureTopic(this.#client, this.#options)
+    await this.#client.topic(topic, { autoCreate: true })
+    this.#producer = await createProducer(this.#client, {
+      ...(compression && { compression }),
+      ...(lingerMs !== undefined && { lingerMs }),
+    })
+  }
+
+  write(batch: EventBatch<T>): void {
+    const record = recordOf(this.#options)
+    for (let i = 0; i < batch.values.length; i++) {
+      this.#producer?.send(record(batch.values[i] as T, batch.timestamps[i] as number))
+    }
+  }
+
+  blocked(): Promise<void> | undefined {
+    return this.#producer?.blocked() as Promise<void> | undefined
+  }
+
+  async prepareCommit(): Promise<undefined> {
+    await this.#producer?.flush()
+    return undefined
+  }
+
+  commit(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  async close(): Promise<void> {
+    await this.#producer?.close({ discard: true })
+    await this.#client?.close()
+  }
+}
+
+function connect<T>(options: KafkaOptions<T>, context: SinkContext): Promise<LogClient> {
+  const { world, job, step, subtask } = context
+  return connectClient({
+    world,
+    bootstrap: bootstrapFor(options, context),
+    clientId: `millrace.${job}.${step}.${subtask}`,
+  })
+}
+
+/** The record of an event; its timestamp is the event time, where there is one that Kafka can hold. */
+function recordOf<T>({
+  topic,
+  value,
+  key,
+}: KafkaOptions<T>): (event: T, timestampMs: number) => ProducerRecord {
+  return (event: T, timestampMs: number) => ({
+    topic,
+    key: key === undefined ? null : key(event),
+    value: value.encode(event),
+    ...(timestampMs !== NO_TIMESTAMP && timestampMs >= 0 && { timestampMs }),
+  })
+}

@@ -1,0 +1,260 @@
+/**
+ * Reads a topic: one split a partition, its position the next offset. Positions live in checkpoints; the group offsets
+ * that are committed now and then are for people and their tools, and nothing is read back from them.
+ */
+import { messageOf, MillraceError } from '../../base/millrace-error.ts'
+import { connectClient, type LogClient } from '../../log/client/client.ts'
+import { createTopics, listOffsets } from '../../log/client/admin.ts'
+import { Fetcher, forEachFetchedRecord, type FetchedRecords } from '../../log/client/fetcher.ts'
+import { offsetCommit } from '../../log/client/group-admin.ts'
+import type {
+  Source,
+  SourceBatch,
+  SourceContext,
+  SourceReader,
+  Split,
+  RejectedRecord,
+} from '../../stream/connector/source.ts'
+import { deadLetterSink } from './dead-letter.ts'
+import { bootstrapFor, type KafkaOptions } from './kafka-options.ts'
+
+/** Group offsets are committed at most this often: they are for people, and each commit costs a write to the disk. */
+const GROUP_COMMIT_INTERVAL_MS = 1_000
+
+export function kafkaSource<T>(options: KafkaOptions<T>): Source<T> {
+  const { onError } = options
+  const deadLetter = typeof onError === 'object' ? deadLetterSink(onError.deadLetter, options) : undefined
+  return {
+    kind: 'kafka',
+    replayable: true,
+    ...(deadLetter && { deadLetter }),
+    discoverSplits: (context) => discoverSplits(options, context),
+    createReader: (context) => new KafkaReader(options, context),
+  }
+}
+
+/** A split's position. `end` is there when the source is bounded. */
+interface Position {
+  readonly offset: number
+  readonly end: number | null
+}
+
+async function discoverSplits<T>(
+  options: KafkaOptions<T>,
+  context: SourceContext,
+): Promise<readonly Split[]> {
+  const { topic, from = 'earliest', until = 'never', isolation = 'read_committed' } = options
+  const client = await connect(options, context)
+  try {
+    await ensureTopic(client, options)
+    const { partitions } = await client.topic(topic, { autoCreate: true })
+    const offsetsAt = async (at: 'earliest' | 'latest' | number): Promise<readonly number[]> => {
+      const found = await listOffsets(
+        client,
+        partitions.map(({ partition }) => ({ topic, partition, at })),
+        { isolation },
+      )
+      return found.map(({ offset }) => offset)
+    }
+    const latest = await offsetsAt('latest')
+    const start =
+      from === 'latest' ? latest : await offsetsAt(from === 'earliest' ? 'earliest' : from.timestampMs)
+    return partitions.map(({ partition }, index) => {
+      const end = latest[index] ?? 0
+      const offset = start[index] ?? 0
+      // No record is that young: begin with the next one.
+      const position: Position = { offset: offset < 0 ? end : offset, end: until === 'end' ? end : null }
+      return { id: `${topic}-${partition}`, position: { ...position } }
+    })
+  } finally {
+    await client.close()
+  }
+}
+
+/** Creates the topic with the number of partitions that the job asks for, when it is not there yet. */
+export async function ensureTopic<T>(
+  client: LogClient,
+  options: Pick<KafkaOptions<T>, 'topic' | 'partitions'>,
+): Promise<void> {
+  const { topic, partitions } = options
+  if (partitions === undefined) return
+  const found = (await client.metadata([topic])).topics.get(topic)
+  if (found === undefined || found.errorCode !== 0) {
+    await createTopics(client, [{ name: topic, partitions }], { ifNotExists: true })
+  }
+}
+
+function connect<T>(options: KafkaOptions<T>, context: SourceContext): Promise<LogClient> {
+  return connectClient({
+    world: context.world,
+    bootstrap: bootstrapFor(options, context),
+    clientId: `millrace.${context.job}.${context.step}.${context.subtask}`,
+  })
+}
+
+interface Assigned {
+  readonly split: string
+  readonly partition: number
+  offset: number
+  readonly end: number | null
+  ended: boolean
+}
+
+class KafkaReader<T> implements SourceReader<T> {
+  readonly #options: KafkaOptions<T>
+  readonly #context: SourceContext
+  #assigned: Assigned[] = []
+  /** Ended splits that have not been told yet. */
+  #toEnd: Assigned[] = []
+  #client: LogClient | undefined
+  #fetcher: Fetcher | undefined
+  #committedMs = -Infinity
+  #committed = ''
+
+  constructor(options: KafkaOptions<T>, context: SourceContext) {
+    this.#options = options
+    this.#context = context
+  }
+
+  async open(splits: readonly Split[]): Promise<void> {
+    const { topic, isolation = 'read_committed' } = this.#options
+    this.#assigned = splits.map((split) => ({ ...readPosition(split), ended: false }))
+    this.#client = await connect(this.#options, this.#context)
+    await this.#client.topic(topic, { autoCreate: true })
+    this.#fetcher = new Fetcher(this.#client, { isolation })
+    this.#toEnd = this.#assigned.filter((one) => one.end !== null && one.offset >= one.end)
+    for (const one of this.#toEnd) one.ended = true
+    this.#fetcher.assign(
+      this.#assigned
+        .filter((one) => !one.ended)
+        .map(({ partition, offset }) => ({ topic, partition, offset })),
+    )
+  }
+
+  async poll(): Promise<SourceBatch<T> | 'end'> {
+    const told = this.#toEnd.pop()
+    if (told !== undefined) return emptyBatch(told.split)
+    if (this.#assigned.every((one) => one.ended)) return 'end'
+    const fetched = await this.#poll()
+    if (fetched === undefined) return 'end'
+    const assigned = this.#assigned.find((one) => one.partition === fetched.partition)
+    if (assigned === undefined) return this.poll()
+    const batch = this.#decode(fetched, assigned)
+    assigned.offset = fetched.nextOffset
+    if (assigned.end !== null && assigned.offset >= assigned.end) {
+      assigned.ended = true
+      this.#fetcher?.unassign([fetched])
+      return { ...batch, splitEnded: true }
+    }
+    return batch
+  }
+
+  snapshot(): readonly Split[] {
+    return this.#assigned.map(({ split, offset, end }) => ({ id: split, position: { offset, end } }))
+  }
+
+  async onCheckpointComplete(positions: readonly Split[]): Promise<void> {
+    const nowMs = this.#context.world.clock.monotonicMs()
+    const state = JSON.stringify(positions)
+    if (
+      this.#client === undefined ||
+      state === this.#committed ||
+      nowMs < this.#committedMs + GROUP_COMMIT_INTERVAL_MS
+    )
+      return
+    this.#committedMs = nowMs
+    this.#committed = state
+    const { topic, groupId = `millrace.${this.#context.job}.${this.#context.step}` } = this.#options
+    const offsets = positions.map((split) => {
+      const { partition, offset } = readPosition(split)
+      return { topic, partition, offset }
+    })
+    // What people see may be a second old or, while the coordinator is away, older; the job does not depend on it.
+    await offsetCommit(this.#client, groupId, offsets).catch(() => (this.#committed = ''))
+  }
+
+  async close(): Promise<void> {
+    this.#fetcher?.close()
+    await this.#client?.close()
+  }
+
+  async #poll(): Promise<FetchedRecords | undefined> {
+    try {
+      return await this.#fetcher?.poll()
+    } catch (error) {
+      if (error instanceof MillraceError) throw this.#named(error)
+      throw error
+    }
+  }
+
+  #named(error: MillraceError): MillraceError {
+    const { job, step } = this.#context
+    const { code, place, fix } = error
+    return new MillraceError({
+      code,
+      job,
+      step,
+      ...place,
+      message: `the topic cannot be read on: ${messageOf(error)}`,
+      ...(fix !== undefined && { fix }),
+      cause: error,
+    })
+  }
+
+  #decode(fetched: FetchedRecords, assigned: Assigned): SourceBatch<T> {
+    const format = this.#options.value
+    const values: T[] = []
+    const timestamps: number[] = []
+    const rejected: RejectedRecord[] = []
+    const end = assigned.end ?? Infinity
+    forEachFetchedRecord(fetched, (cursor) => {
+      if (cursor.offset >= end) return
+      try {
+        if (cursor.valueLength < 0) throw new Error('it has no value (a tombstone)')
+        values.push(format.decode(cursor.bytes, cursor.valueStart, cursor.valueStart + cursor.valueLength))
+        timestamps.push(cursor.timestampMs)
+      } catch (error) {
+        const { offset } = cursor
+        const record = {
+          topic: fetched.topic,
+          partition: fetched.partition,
+          offset,
+          reason: messageOf(error),
+        }
+        rejected.push(this.#reject({ ...record, key: copy(cursor.key()), value: copy(cursor.value()) }))
+      }
+    })
+    const visibleEnd = fetched.lastStableOffset >= 0 ? fetched.lastStableOffset : fetched.highWatermark
+    const lag = Math.max(0, visibleEnd - fetched.nextOffset)
+    return { splitId: assigned.split, values, timestamps, rejected, caughtUp: fetched.caughtUp, lag }
+  }
+
+  #reject(record: RejectedRecord): RejectedRecord {
+    if ((this.#options.onError ?? 'fail') !== 'fail') return record
+    const { topic, partition, offset, reason } = record
+    const { job, step } = this.#context
+    throw new MillraceError({
+      code: 'MR_BAD_RECORD',
+      job,
+      step,
+      topic,
+      partition,
+      offset,
+      message: `the record cannot be decoded: ${reason}.`,
+      fix: "Set onError to 'skip' or { deadLetter: topic } to go on without such records, or mend the producer.",
+    })
+  }
+}
+
+function emptyBatch<T>(splitId: string): SourceBatch<T> {
+  return { splitId, values: [], timestamps: [], rejected: [], caughtUp: true, splitEnded: true }
+}
+
+function copy(bytes: Buffer | null): Buffer | null {
+  return bytes === null ? null : Buffer.from(bytes)
+}
+
+function readPosition(split: Split): Omit<Assigned, 'ended'> {
+  const { offset, end } = split.position as unknown as Position
+  return { split: split.id, partition: Number(split.id.slice(split.id.lastIndexOf('-') + 1)), offset, end }
+}
