@@ -78,7 +78,7 @@ export function fuse(options: {
   const badKey = (key: unknown, value: unknown): MillraceError =>
     invalidKey({ job, step: keyBy?.step ?? '', key, value })
   const source = loopSource(operations, keyBy !== undefined)
-  // eslint-disable-next-line @typescript-eslint/no-implied-eval -- the reason for this module.
+  // eslint-disable-next-line @typescript-eslint/no-implied-eval, @typescript-eslint/no-unsafe-call -- the reason for this module.
   const loop = new Function('functions', 'wrap', 'badTime', 'badKey', source)(
     functions,
     wrap,

@@ -10,7 +10,8 @@ import {
   type ScriptStep,
 } from '../../testing/operator-harness.ts'
 import { mean } from '../state/aggregators.ts'
-import { aggregating, list, map, reducing, value } from '../state/handles.ts'
+import { aggregating, list, map, reducing, value, type StateShape } from '../state/handles.ts'
+import type { FiredTimer } from '../time/timer-service.ts'
 import { KeyedProcessOperator, type KeyedProcess } from './keyed-process.ts'
 import type { Key } from './operator.ts'
 
@@ -109,7 +110,8 @@ const scripts = fc.array(
 const scriptOf = (given: readonly (Do | number)[]): ScriptStep<Do>[] =>
   given.map((each) => (typeof each === 'number' ? advanceTime(each) : event(each, { key: each.key })))
 
-const operatorOf = <In>(process: KeyedProcess<In, any, any>) => new KeyedProcessOperator(process)
+const operatorOf = <In, Out, S extends StateShape>(process: KeyedProcess<In, Out, S>) =>
+  new KeyedProcessOperator(process as KeyedProcess<unknown, unknown>)
 
 describe('keyed state', () => {
   test('is the same however it is interrupted', async () => {
@@ -187,10 +189,12 @@ describe('keyed state', () => {
   })
 
   test('of another kind is refused', async () => {
-    const before = new OperatorHarness({
-      operator: () =>
-        operatorOf<number>({ state: { s: value() }, onEvent: (_, { state }) => (state as any).s.set(1) }),
-    })
+    const state = { s: value<number>() }
+    const setOne: KeyedProcess<number, void, typeof state> = {
+      state,
+      onEvent: (n, context) => context.state.s.set(n),
+    }
+    const before = new OperatorHarness({ operator: () => operatorOf(setOne) })
     await before.run([event(1, { key: 'a' })])
     const checkpoint = before.snapshot('full')
     const asList = new OperatorHarness({
@@ -225,7 +229,7 @@ describe('timers', () => {
   const ping = (each: Ping): ScriptStep<Ping> => event(each, { key: each.key })
 
   test('fire once each, in the order of time and registration, at their time', async () => {
-    const harness = new OperatorHarness({ operator: () => operatorOf(alarms) })
+    const harness = new OperatorHarness<Ping, FiredTimer>({ operator: () => operatorOf(alarms) })
     await harness.run([
       ping({ key: 'b', event: 20 }),
       ping({ key: 'a', event: 10 }),
@@ -236,9 +240,7 @@ describe('timers', () => {
     assert.deepEqual(harness.results(), [])
     await harness.run([ping({ key: 'b', cancel: 20 }), watermark(20), watermark(30)])
     assert.deepEqual(
-      harness
-        .results()
-        .map(({ value: fired, timestampMs }) => [(fired as Ping).key, (fired as any).name, timestampMs]),
+      harness.results().map(({ value: fired, timestampMs }) => [fired.key, fired.name, timestampMs]),
       [
         ['a', '', 10],
         ['a', 'named', 10],
@@ -298,8 +300,8 @@ describe('timers', () => {
 test('a throwing callback names job, step and event', async () => {
   const harness = new OperatorHarness({
     operator: () =>
-      operatorOf<{ id: number }>({
-        onEvent: ({ id }) => {
+      operatorOf({
+        onEvent: ({ id }: { readonly id: number }) => {
           if (id === 2) throw new Error('no twos')
         },
       }),

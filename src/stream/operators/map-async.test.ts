@@ -27,7 +27,7 @@ class Service {
 }
 
 function harnessOf(service: Service, options: AsyncMapOptions): OperatorHarness<number, string> {
-  return new OperatorHarness({ operator: () => new MapAsyncOperator(service.ask, options) })
+  return new OperatorHarness<number, string>({ operator: () => new MapAsyncOperator(service.ask, options) })
 }
 
 const numbers = (...all: number[]): ScriptStep<number>[] => all.map((n) => event(n, { at: n }))

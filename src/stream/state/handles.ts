@@ -8,6 +8,7 @@
  * `undefined` members left out, non-finite numbers, bigint, Date, Map, Set and Uint8Array. A handle hands out the
  * stored object itself: to change it, change it and `set` it again.
  */
+/* eslint-disable @typescript-eslint/no-explicit-any -- types are the builder's; here any of them will do. */
 import type { Aggregator } from './aggregators.ts'
 
 export interface TtlOptions {
@@ -40,11 +41,9 @@ export interface ReducingDescriptor<T> extends TtlOptions {
 
 export interface AggregatingDescriptor<In, Out> extends TtlOptions {
   readonly kind: 'aggregating'
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the accumulator is the aggregator's own business.
   readonly aggregator: Aggregator<In, any, Out>
 }
 
-// eslint-disable-next-line @typescript-eslint/no-explicit-any -- a union over every type of value.
 export type StateDescriptor =
   | ValueDescriptor<any>
   | ListDescriptor<any>
@@ -133,7 +132,6 @@ export function reducing<T>(
 
 /** The result of an aggregator per key. */
 export function aggregating<In, Out>(
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the accumulator is the aggregator's own business.
   aggregator: Aggregator<In, any, Out>,
   options: TtlOptions = {},
 ): AggregatingDescriptor<In, Out> {

@@ -203,6 +203,6 @@ function compile(plan: Plan, wrapError: (cause: unknown, event: unknown) => Erro
     'result(key, windowStart, windowEnd, data, base) {',
     `return { key, windowStart, windowEnd${fields} } } }`,
   ].join('\n')
-  // eslint-disable-next-line @typescript-eslint/no-implied-eval -- the text holds names and numbers of ours only.
+  // eslint-disable-next-line @typescript-eslint/no-implied-eval, @typescript-eslint/no-unsafe-call -- the text holds the aggregates' names, quoted, and numbers.
   return new Function('functions', 'wrapError', source)(plan.functions, wrapError) as Compiled
 }

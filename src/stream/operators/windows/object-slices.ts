@@ -9,24 +9,26 @@ import type { Key, Output } from '../operator.ts'
 import type { EntryWriterOf, SliceStore, WindowBounds, WindowStates } from './slice-store.ts'
 import type { WindowContext, WindowFunction, WindowLogic } from './window-spec.ts'
 
-/* eslint-disable @typescript-eslint/no-explicit-any -- the builder has checked the types. */
-/** What the three kinds of logic have in common. */
-export interface ObjectLogic {
+/**
+ * What the three kinds of logic have in common. The types of events and accumulators are known to the logic alone; its
+ * parameters are checked both ways (methods), so that everything else can hold them as `unknown`.
+ */
+export interface ObjectLogic<Accumulator = unknown> {
   readonly format: string
-  create(value: any): any
-  add(accumulator: any, value: any): any
+  create(value: unknown): Accumulator
+  add(accumulator: Accumulator, value: unknown): Accumulator
   /** Leaves both as they are. */
-  merge(left: any, right: any): any
+  merge(left: Accumulator, right: Accumulator): Accumulator
   /** The user's function's role, for errors. */
   readonly role: string
-  emit(accumulator: any, key: Key, bounds: WindowBounds, output: Output<unknown>): void
+  emit(accumulator: Accumulator, key: Key, bounds: WindowBounds, output: Output<unknown>): void
   readonly windowState?: WindowStateTable
   /** True when `add` only appends to an array, so that changes are written as what was appended. */
   readonly appends: boolean
 }
 
 interface Entry {
-  accumulator: any
+  accumulator: unknown
   dirty: boolean
   /** So many of an appended array's items are in the last snapshot. */
   saved: number
@@ -105,7 +107,7 @@ export class ObjectSlices implements SliceStore<ObjectTable> {
 
   fireKey(tables: readonly ObjectTable[], key: Key, bounds: WindowBounds, output: Output<unknown>): void {
     const logic = this.#logic
-    let combined: { accumulator: any } | undefined
+    let combined: { accumulator: unknown } | undefined
     try {
       for (const { entries } of tables) {
         const entry = entries.get(key)
@@ -126,10 +128,12 @@ export class ObjectSlices implements SliceStore<ObjectTable> {
       const entry = table.entries.get(key)!
       const writer = writerOf(key)
       writer.key(key)
-      const from = mode === 'changes' && this.#logic.appends ? entry.saved : 0
+      // What only appends is an array.
+      const items = this.#logic.appends ? (entry.accumulator as unknown[]) : undefined
+      const from = mode === 'changes' ? entry.saved : 0
       writer.uint8(from > 0 ? APPENDED : WHOLE)
-      writeJson(writer, from > 0 ? entry.accumulator.slice(from) : entry.accumulator)
-      if (this.#logic.appends) entry.saved = entry.accumulator.length
+      writeJson(writer, from > 0 ? items?.slice(from) : entry.accumulator)
+      entry.saved = items?.length ?? 0
       entry.dirty = false
     }
     table.dirty = []
@@ -138,10 +142,11 @@ export class ObjectSlices implements SliceStore<ObjectTable> {
   read(table: ObjectTable, reader: EntryReader): void {
     const key = reader.key()
     const how = reader.uint8()
-    const written: any = readJson(reader)
-    const held = table.entries.get(key)
-    const accumulator = how === APPENDED ? [...(held?.accumulator ?? []), ...written] : written
-    const saved = this.#logic.appends ? accumulator.length : 0
+    const written = readJson(reader)
+    const before =
+      how === APPENDED ? (table.entries.get(key)?.accumulator as unknown[] | undefined) : undefined
+    const accumulator = before === undefined ? written : [...before, ...(written as unknown[])]
+    const saved = this.#logic.appends ? (accumulator as unknown[]).length : 0
     table.entries.set(key, { accumulator, dirty: false, saved })
   }
 }
@@ -157,7 +162,7 @@ export function objectLogicOf(logic: WindowLogic): ObjectLogic {
   }
 }
 
-function reduceLogic(reduce: (left: any, right: any) => any): ObjectLogic {
+function reduceLogic(reduce: (left: unknown, right: unknown) => unknown): ObjectLogic {
   return {
     format: 'reduce/1',
     role: 'reduce',
@@ -171,20 +176,22 @@ function reduceLogic(reduce: (left: any, right: any) => any): ObjectLogic {
   }
 }
 
-function aggregateLogic(aggregators: Readonly<Record<string, Aggregator<any, any, any>>>): ObjectLogic {
-  const named = Object.entries(aggregators)
+function aggregateLogic(
+  aggregators: Readonly<Record<string, Aggregator<unknown, unknown, unknown>>>,
+): ObjectLogic<unknown[]> {
+  const named: readonly (readonly [string, Aggregator<unknown, unknown, unknown>])[] =
+    Object.entries(aggregators)
   return {
     format: `aggregate/1 ${named.map(([name, { kind }]) => `${name}=${kind}`).join(' ')}`,
     role: 'aggregate',
     appends: false,
     create: (value) => named.map(([, aggregator]) => aggregator.add(aggregator.create(), value)),
-    add(accumulators: any[], value) {
+    add(accumulators, value) {
       for (let i = 0; i < named.length; i++) accumulators[i] = named[i]![1].add(accumulators[i], value)
       return accumulators
     },
-    merge: (left: any[], right: any[]) =>
-      named.map(([, aggregator], i) => aggregator.merge(left[i], right[i])),
-    emit(accumulators: any[], key, { windowStart, windowEnd }, output) {
+    merge: (left, right) => named.map(([, aggregator], i) => aggregator.merge(left[i], right[i])),
+    emit(accumulators, key, { windowStart, windowEnd }, output) {
       const result: Record<string, unknown> = { key, windowStart, windowEnd }
       named.forEach(([name, aggregator], i) => (result[name] = aggregator.result(accumulators[i])))
       output.emit(result, windowEnd - 1)
@@ -192,21 +199,24 @@ function aggregateLogic(aggregators: Readonly<Record<string, Aggregator<any, any
   }
 }
 
-function processLogic(process: WindowFunction<any, any, any>, initialState?: () => unknown): ObjectLogic {
+function processLogic(
+  process: WindowFunction<unknown, unknown, unknown>,
+  initialState?: () => unknown,
+): ObjectLogic<unknown[]> {
   const windowState = initialState === undefined ? undefined : new WindowStateTable(initialState)
   return {
     format: 'process/1',
     role: 'window process',
     appends: true,
     create: (value) => [value],
-    add(events: any[], value) {
+    add(events, value) {
       events.push(value)
       return events
     },
-    merge: (left: any[], right: any[]) => [...left, ...right],
+    merge: (left, right) => [...left, ...right],
     emit(events, key, { windowStart, windowEnd, firing }, output) {
       const state = windowState?.of(windowStart, key)
-      const window: WindowContext<any> = { key, windowStart, windowEnd, firing, state }
+      const window: WindowContext<unknown> = { key, windowStart, windowEnd, firing, state }
       for (const result of process(window, events) ?? []) output.emit(result, windowEnd - 1)
     },
     ...(windowState === undefined ? {} : { windowState }),
@@ -258,7 +268,8 @@ export class WindowStateTable implements WindowStates {
 
   #statesOf(windowStart: number): Map<Key, { state: unknown; dirty: boolean }> {
     let states = this.#windows.get(windowStart)
-    if (states === undefined) this.#windows.set(windowStart, (states = new Map()))
+    if (states === undefined)
+      this.#windows.set(windowStart, (states = new Map<Key, { state: unknown; dirty: boolean }>()))
     return states
   }
 }

@@ -1,4 +1,5 @@
 /** What a window step is made of, as data: which windows there are, when they answer, and what they compute. */
+/* eslint-disable @typescript-eslint/no-explicit-any -- types are the builder's; here any of them will do. */
 import type { Key } from '../operator.ts'
 import type { Aggregator, ResultOf } from '../../state/aggregators.ts'
 
@@ -35,11 +36,8 @@ export interface WindowOptions {
 export type WindowTrigger = { readonly kind: 'at-end' } | { readonly kind: 'early'; readonly everyMs: number }
 
 export type WindowLogic =
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the builder has checked the types.
   | { readonly kind: 'reduce'; readonly reduce: (left: any, right: any) => any }
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the builder has checked the types.
   | { readonly kind: 'aggregate'; readonly aggregators: Readonly<Record<string, Aggregator<any, any, any>>> }
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the builder has checked the types.
   | {
       readonly kind: 'process'
       readonly process: WindowFunction<any, any, any>

@@ -73,7 +73,7 @@ function windows(assigner: WindowAssigner, logic: WindowLogic, allowedLatenessMs
 }
 
 function harnessOf(description: StepDescription): OperatorHarness<Bid, Result> {
-  return new OperatorHarness({ operator: () => createOperator(description) })
+  return new OperatorHarness<Bid, Result>({ operator: () => createOperator(description) })
 }
 
 const bid = (key: Key, at: number, amount = 1): ScriptStep<Bid> => event({ key, price: amount }, { key, at })
