@@ -35,6 +35,8 @@ class Scenario {
   /** Everything below was said to be durable. */
   promised = 0
   count = 0
+  /** The device has begun to refuse writes now and then. */
+  failing = false
 
   constructor(seed: number) {
     this.simulation = new Simulation({ seed })
@@ -124,7 +126,7 @@ class Scenario {
     try {
       await this.log.sync()
     } catch (error) {
-      assert.ok(this.machine.disk.conditions.writeFailureChance > 0, String(error))
+      assert.ok(this.failing, String(error))
       return
     }
     this.promised = Math.max(this.promised, end)
@@ -253,6 +255,12 @@ class Scenario {
     return last === undefined ? 0 : last.baseSequence + last.values.length
   }
 
+  toggleFailures(): void {
+    const { conditions } = this.machine.disk
+    conditions.writeFailureChance = conditions.writeFailureChance > 0 ? 0 : 0.2
+    this.failing = true
+  }
+
   async run(steps: number): Promise<void> {
     await this.open()
     await this.directory.topicsSynced()
@@ -273,9 +281,7 @@ class Scenario {
       else if (dice < 92) await this.restart('power')
       else if (dice < 95) await this.restart('kill')
       else if (dice < 97) await this.restart('close')
-      else
-        this.machine.disk.conditions.writeFailureChance =
-          this.machine.disk.conditions.writeFailureChance > 0 ? 0 : 0.2
+      else this.toggleFailures()
     }
     this.check()
   }

@@ -43,6 +43,11 @@ export class GroupCommit {
     return this.#rounds.run()
   }
 
+  /** Like `sync`, and does a round even when all records are durable: for what changed besides them. */
+  settle(): Promise<void> {
+    return this.#failure === undefined ? this.#rounds.run() : Promise.reject(this.#failure)
+  }
+
   /** From now on every sync fails with `error`. */
   fail(error: MillraceError): void {
     this.#failure ??= error

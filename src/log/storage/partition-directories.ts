@@ -1,4 +1,5 @@
 import { basename, dirname, join } from 'node:path/posix'
+import { messageOf } from '../../base/millrace-error.ts'
 import type { Report } from '../../base/report.ts'
 import { readText, writeWhole } from '../../world/files.ts'
 import type { World } from '../../world/world.ts'
@@ -68,8 +69,7 @@ export function arrangeTopicDirectories(options: {
       found.partition < listed.partitions &&
       (id === listed.id || id === undefined)
     ) {
-      if (id === undefined)
-        writeWhole(world.disk, join(path, name, 'partition.metadata'), encodePartitionMetadata(listed.id))
+      if (id === undefined) writePartitionMetadata(world, join(path, name), { topicId: listed.id, report })
       continue
     }
     if (options.adoptAll && listed === undefined) {
@@ -102,6 +102,20 @@ export function arrangeTopicDirectories(options: {
   for (const [name, { id, partitions }] of adopted) {
     registry.put({ name, id, partitions, internal: INTERNAL_TOPICS.has(name), config: {} })
     report('info', 'topic found by its directories', { topic: name, partitions })
+  }
+}
+
+/** The file is for Kafka's tools and for directories without a list: a disk that is full must not stop the log. */
+function writePartitionMetadata(
+  world: Pick<World, 'disk'>,
+  directory: string,
+  options: { readonly topicId: string; readonly report: Report },
+): void {
+  const path = join(directory, 'partition.metadata')
+  try {
+    writeWhole(world.disk, path, encodePartitionMetadata(options.topicId))
+  } catch (error) {
+    options.report('warn', 'partition.metadata was not written', { path, reason: messageOf(error) })
   }
 }
 

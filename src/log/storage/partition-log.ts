@@ -91,6 +91,7 @@ export class PartitionLog {
       files: options.context.files,
       directory: options.path,
       offsets: opened.snapshotOffsets,
+      synced: !opened.recovered,
     })
     this.#leaderEpochs = opened.leaderEpochs
     this.#endOffset = opened.endOffset
@@ -328,9 +329,8 @@ export class PartitionLog {
   }
 
   /** Makes sure that what was found or changed outside of appends is on the device: after recovery, before closing. */
-  async settle(): Promise<void> {
-    await this.#commit.sync()
-    await this.#prepareSync()()
+  settle(): Promise<void> {
+    return this.#commit.settle()
   }
 
   /** How long appended records may stay unsynced, by the topic's configuration. */
@@ -516,7 +516,9 @@ export class PartitionLog {
   }
 
   async #syncCreation(): Promise<void> {
-    await this.#context.topicsSynced()
+    const metadata = this.#context.files.file(join(this.path, 'partition.metadata'))
+    await Promise.all([this.#context.topicsSynced(), metadata.sync(), this.#leaderEpochFile.save()])
+    metadata.close()
     this.#creationSynced = true
   }
 
@@ -542,7 +544,7 @@ export class PartitionLog {
     if (this.refusal !== undefined || expired() === 0) return 0
     await this.settle()
     let count = Math.min(expired(), this.#segments.count - 1)
-    while (count > 0 && !this.#snapshots.has(this.#segments.at(count)!.baseOffset)) count--
+    while (count > 0 && !this.#snapshots.hasDurable(this.#segments.at(count)!.baseOffset)) count--
     if (count === 0) return 0
     const { baseOffset } = this.#segments.at(count)!
     if (baseOffset > this.#logStartOffset) {

@@ -13,22 +13,26 @@ export class ProducerSnapshots {
   readonly #directory: string
   /** Ascending. */
   #offsets: number[]
-  #unsynced: LogFile[] = []
+  /** Files that are not on the device yet, by offset. */
+  readonly #unsynced = new Map<number, LogFile>()
 
   constructor(options: {
     readonly files: OpenFiles
     readonly directory: string
     readonly offsets: readonly number[]
+    /** Whether the files that are there are known to be on the device. */
+    readonly synced: boolean
   }) {
     this.#files = options.files
     this.#directory = options.directory
     this.#offsets = [...options.offsets]
+    if (!options.synced) for (const offset of this.#offsets) this.#unsynced.set(offset, this.#file(offset))
   }
 
   /** Writes the producers as they are at `offset`. Throws what the disk throws, and leaves no file then. */
   take(offset: number, producers: ProducerStates): void {
     const file = this.#file(offset)
-    this.#offsets = this.#offsets.filter((each) => each !== offset)
+    this.#forget(offset)
     const bytes = encodeProducerSnapshot(producers.producers())
     try {
       file.create()
@@ -39,30 +43,41 @@ export class ProducerSnapshots {
       throw error
     }
     this.#offsets.push(offset)
-    this.#unsynced.push(file)
+    this.#unsynced.set(offset, file)
   }
 
-  has(offset: number): boolean {
-    return this.#offsets.includes(offset)
+  /** Whether there is a snapshot of exactly this offset, on the device. */
+  hasDurable(offset: number): boolean {
+    return this.#offsets.includes(offset) && !this.#unsynced.has(offset)
   }
 
   async sync(): Promise<void> {
-    const files = this.#unsynced
-    this.#unsynced = []
-    await Promise.all(files.map((file) => file.sync()))
-    for (const file of files) file.close()
+    const files = [...this.#unsynced]
+    await Promise.all(files.map(([, file]) => file.sync()))
+    for (const [offset, file] of files) {
+      file.close()
+      if (this.#unsynced.get(offset) === file) this.#unsynced.delete(offset)
+    }
   }
 
-  /** Deletes all that are older than the newest one at or below `offset`. */
+  /** Deletes all that are older than the newest one at or below `offset` that is on the device. */
   prune(offset: number): void {
-    const newest = this.#offsets.findLast((each) => each <= offset)
+    const newest = this.#offsets.findLast((each) => each <= offset && !this.#unsynced.has(each))
     if (newest === undefined) return
-    for (const old of this.#offsets.filter((each) => each < newest)) this.#file(old).remove()
-    this.#offsets = this.#offsets.filter((each) => each >= newest)
+    for (const old of this.#offsets.filter((each) => each < newest)) {
+      this.#forget(old)
+      this.#file(old).remove()
+    }
   }
 
   close(): void {
-    for (const file of this.#unsynced) file.close()
+    for (const file of this.#unsynced.values()) file.close()
+  }
+
+  #forget(offset: number): void {
+    this.#offsets = this.#offsets.filter((each) => each !== offset)
+    this.#unsynced.get(offset)?.close()
+    this.#unsynced.delete(offset)
   }
 
   #file(offset: number): LogFile {
