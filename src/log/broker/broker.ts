@@ -1,3 +1,4 @@
+import { messageOf } from '../../base/millrace-error.ts'
 import type { Report } from '../../base/report.ts'
 import type { Connection, Listener, Timer, World } from '../../world/world.ts'
 import { LogDirectory } from '../storage/log-directory.ts'
@@ -201,12 +202,14 @@ class RunningBroker implements Broker {
     if (this.#connections.size === 0) this.#pool.clear()
   }
 
-  #every(intervalMs: number, action: () => void): void {
+  #every(intervalMs: number, action: () => void | Promise<void>): void {
     const { clock } = this.#options.world
+    const failed = (error: unknown): void =>
+      this.#options.report('error', 'housekeeping failed', { reason: messageOf(error) })
     const arm = (): void => {
       const timer = clock.schedule(intervalMs, () => {
         this.#timers.delete(timer)
-        action()
+        void (async () => action())().catch(failed)
         if (this.#closed === undefined) arm()
       })
       this.#timers.add(timer)

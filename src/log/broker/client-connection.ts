@@ -32,6 +32,7 @@ export class ServerConnection implements ClientConnection {
   readonly id: number
   readonly peer: string
   readonly clientHost: string
+  clientId: string | null = null
   softwareName = 'unknown'
   softwareVersion = 'unknown'
   isOpen = true
@@ -54,7 +55,6 @@ export class ServerConnection implements ClientConnection {
   #processing = false
   #closing = false
   #ending = false
-  #lastClientId: string | null = null
 
   constructor(options: ServerConnectionOptions) {
     this.#options = options
@@ -108,7 +108,7 @@ export class ServerConnection implements ClientConnection {
     if (error !== undefined || this.#frames.partial) {
       this.#options.report('info', 'client went away', {
         peer: this.peer,
-        clientId: this.#lastClientId,
+        clientId: this.clientId,
         reason: error === undefined ? 'closed in the middle of a request' : messageOf(error),
       })
     }
@@ -136,7 +136,7 @@ export class ServerConnection implements ClientConnection {
     if (this.#closing) return
     this.#options.report('warn', 'connection closed by the broker', {
       peer: this.peer,
-      clientId: this.#lastClientId,
+      clientId: this.clientId,
       reason,
     })
     this.#options.metrics.connectionsRejected += 1

@@ -8,13 +8,7 @@ import {
 import type { ApiCounter } from './broker-metrics.ts'
 import { apiVersionsOfUnknownVersion } from './handlers/api-versions.ts'
 import type { Route } from './routes.ts'
-import {
-  CloseConnection,
-  NO_RESPONSE,
-  type BrokerServices,
-  type ClientConnection,
-  type HandlerResult,
-} from './services.ts'
+import { CloseConnection, NO_RESPONSE, type BrokerServices, type ClientConnection } from './services.ts'
 
 /** What becomes of a request: the bytes of its answer, no answer, or the end of the connection. */
 export type Outcome = readonly Buffer[] | typeof NO_RESPONSE | CloseConnection
@@ -56,11 +50,12 @@ export class Router {
     const startedMs = this.#services.clock.monotonicMs()
     let clientId: string | null = null
     let correlationId: number
-    let result: HandlerResult<unknown> | Promise<HandlerResult<unknown>>
+    let result: unknown
     try {
       const reader = new ByteReader(frame)
       const header = decodeRequestHeader(reader)
       clientId = header.clientId
+      connection.clientId = clientId
       correlationId = header.correlationId
       skipRequestHeaderTags(reader, route.api, version)
       const request = route.api.decodeRequest(reader, version)
@@ -79,7 +74,7 @@ export class Router {
       return outcome
     }
     return result.then(
-      (settled) => {
+      (settled: unknown) => {
         const outcome = this.#encode(route, version, correlationId, settled)
         counter.count(this.#services.clock.monotonicMs() - startedMs)
         return outcome
@@ -88,7 +83,7 @@ export class Router {
     )
   }
 
-  #encode(route: Route, version: number, correlationId: number, result: HandlerResult<unknown>): Outcome {
+  #encode(route: Route, version: number, correlationId: number, result: unknown): Outcome {
     if (result === NO_RESPONSE || result instanceof CloseConnection) return result
     const writer = ByteWriter.forFrame()
     encodeResponseHeader(writer, route.api, { apiVersion: version, correlationId })
@@ -102,9 +97,7 @@ export class Router {
 
   #failed(error: unknown, route: Route, version: number, clientId: string | null): CloseConnection {
     if (error instanceof WireError) {
-      return new CloseConnection(
-        `a malformed ${route.api.name} version ${version} of client ${clientId}: ${error.message}`,
-      )
+      return new CloseConnection(`a malformed ${route.api.name} version ${version}: ${error.message}`)
     }
     this.#services.report('error', 'a request failed inside the broker', {
       api: route.api.name,

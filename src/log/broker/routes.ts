@@ -12,5 +12,5 @@ export function route<Request, Response, RequestInput, ResponseInput>(
   api: Api<Request, Response, RequestInput, ResponseInput>,
   handle: Handler<Request, ResponseInput>,
 ): Route {
-  return { api: api as unknown as AnyApi, handle: handle as Handler<never, unknown> }
+  return { api, handle }
 }

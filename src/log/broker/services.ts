@@ -49,6 +49,8 @@ export interface ClientConnection {
   readonly peer: string
   /** The client's address alone, as DescribeGroups shows it: `/127.0.0.1`. */
   readonly clientHost: string
+  /** What the client calls itself in its last request. */
+  clientId: string | null
   /** From ApiVersions v3 and later, otherwise 'unknown'. */
   softwareName: string
   softwareVersion: string

@@ -2,7 +2,7 @@
 import { ByteReader } from '../../base/byte-reader.ts'
 import { ByteWriter } from '../../base/byte-writer.ts'
 import type { Connection, Network } from '../../world/world.ts'
-import type { AnyApi, Api } from '../protocol/api-schema.ts'
+import type { Api } from '../protocol/api-schema.ts'
 import { RecordBatchBuilder, type BatchOptions, type RecordInput } from '../protocol/record-batch.ts'
 import { decodeResponseHeader, encodeRequestHeader } from '../protocol/request-header.ts'
 import { BufferPool } from './buffer-pool.ts'
@@ -90,7 +90,7 @@ export function requestFrame<Req, Res, ReqInput, ResInput>(
   correlationId = 7,
 ): Buffer {
   const writer = ByteWriter.forFrame()
-  encodeRequestHeader(writer, api as unknown as AnyApi, {
+  encodeRequestHeader(writer, api, {
     apiVersion: version,
     correlationId,
     clientId: 'wire-test',
