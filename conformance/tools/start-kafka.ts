@@ -44,6 +44,8 @@ export async function startKafka(
     readonly port?: number
     readonly folder?: string
     readonly settings?: Readonly<Record<string, string>>
+    /** Levels of features such as `transaction.version`, when they should not be the newest. */
+    readonly features?: Readonly<Record<string, number>>
   } = {},
 ): Promise<RunningServer> {
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'kafka-'))
@@ -92,6 +94,7 @@ export async function startKafka(
       'bWlsbHJhY2UtYmVuY2gtMQ',
       '-c',
       properties,
+      ...Object.entries(options.features ?? {}).flatMap(([name, level]) => ['--feature', `${name}=${level}`]),
     ],
     { stdio: ['ignore', 'ignore', 'inherit'] },
   )

@@ -92,6 +92,8 @@ export class BatchSender {
   #bufferedBytes = 0
   #typicalBatchBytes = 1_024
   readonly #roomWaiters: (() => void)[] = []
+  /** Partitions that are being added to the transaction. */
+  readonly #additions = new Set<Promise<void>>()
   /** Told after each answer of a broker. */
   readonly #answered: (() => void)[] = []
   #wakeUp: { readonly timer: Timer; readonly atMs: number } | undefined
@@ -207,6 +209,8 @@ export class BatchSender {
       }
       if (this.#unfinished.size > 0) await new Promise<void>((resolve) => this.#answered.push(resolve))
     }
+    // One that ended later would add its partitions to the next transaction.
+    await Promise.all(this.#additions)
     this.#failure = undefined
     return lost
   }
@@ -312,7 +316,10 @@ export class BatchSender {
       else request.push(one)
     }
     for (const [leader, batches] of requests) void this.#send(leader, batches)
-    if (toAdd.length > 0) void this.#add(toAdd)
+    if (toAdd.length > 0) {
+      const adding = this.#add(toAdd).finally(() => this.#additions.delete(adding))
+      this.#additions.add(adding)
+    }
     if (nextMs < Infinity) this.#wakeAt(nextMs)
     return requests.size > 0
   }

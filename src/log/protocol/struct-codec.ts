@@ -10,7 +10,7 @@
  *   nullable struct   an int8 in front: -1 is null, 1 is not
  */
 import { assert } from '../../base/assert.ts'
-import { ByteReader, WireError } from '../../base/byte-reader.ts'
+import { type ByteReader, WireError } from '../../base/byte-reader.ts'
 import { ByteWriter } from '../../base/byte-writer.ts'
 import type { Fields, FieldSpec, FieldType, PrimitiveKind } from './field.ts'
 
