@@ -18,4 +18,9 @@ export class AtomicFile {
   save(): Promise<void> {
     return this.#saves.run()
   }
+
+  /** Resolves when no save is under way: nothing of this object touches the file any more, unless asked to. */
+  idle(): Promise<void> {
+    return this.#saves.idle()
+  }
 }

@@ -249,17 +249,17 @@ export class LogDirectory {
     await this.#removals
     try {
       const closed = await inGroups([...this.#partitions()], (partition) => partition.close())
-      await this.#registry.synced()
-      await this.#recoveryPoints.save()
-      await this.#logStarts.save()
-      if (closed.every((clean) => clean))
+      await Promise.all([this.#registry.synced(), this.#recoveryPoints.save(), this.#logStarts.save()])
+      if (closed.every((clean) => clean)) {
         await writeAtomically(this.#world.disk, this.#cleanShutdownPath, CLEAN_SHUTDOWN_TEXT)
+      }
     } catch (error) {
-      this.#report('error', 'the log could not be closed in order', {
-        path: this.path,
-        reason: messageOf(error),
-      })
+      const reason = messageOf(error)
+      this.#report('error', 'the log could not be closed in order', { path: this.path, reason })
     } finally {
+      // Whoever takes the lock next must be the only one who writes.
+      const writers = [this.#registry, this.#recoveryPoints, this.#logStarts, this.#producerIds]
+      await Promise.all(writers.map((writer) => writer.idle()))
       this.#lock.release()
     }
   }

@@ -56,6 +56,8 @@ export class PartitionLog {
   readonly #commit: GroupCommit
   readonly #listeners = new Set<() => void>()
   #config: TopicConfig
+  /** The last of the deletions of segments; they run one after the other. */
+  #deletions: Promise<unknown> = Promise.resolve()
   #endOffset: number
   #logStartOffset: number
   /** Rolled, and not yet on the device as a whole. */
@@ -306,10 +308,7 @@ export class PartitionLog {
     if (offset <= this.#logStartOffset) return true
     this.#moveStart(offset)
     this.#notify()
-    this.#deleteSegments(() => this.#expired({ retentionMs: -1, retentionBytes: -1, nowMs: 0 })).catch(
-      (error: unknown) =>
-        this.#context.report('warn', 'segments were not deleted', this.#fields({ reason: messageOf(error) })),
-    )
+    void this.#deleteSegments(() => this.#expired({ retentionMs: -1, retentionBytes: -1, nowMs: 0 }))
     return true
   }
 
@@ -367,43 +366,48 @@ export class PartitionLog {
    * opened again without looking at its tail.
    */
   async close(): Promise<boolean> {
+    const isWhole = this.refusal === undefined
+    this.#refuse('the log is closed')
     let clean = false
     try {
-      if (this.refusal === undefined) {
+      if (isWhole) {
         if (this.#rubbish) this.#cutRubbish()
         this.#snapshots.take(this.#endOffset, this.#producers)
-        await this.settle()
         const { active } = this.#segments
         active.seal()
-        await Promise.all([active.syncAll(), this.#snapshots.sync(), this.#leaderEpochFile.save()])
+        await Promise.all([this.settle(), active.syncAll(), this.#leaderEpochFile.save()])
+        await this.#snapshots.sync()
         await this.#context.files.disk.syncDirectory(this.path)
         clean = true
       }
     } catch (error) {
-      this.#context.report(
-        'error',
-        'partition could not be closed in order',
-        this.#fields({ reason: messageOf(error) }),
-      )
+      const reason = messageOf(error)
+      this.#context.report('error', 'partition could not be closed in order', this.#fields({ reason }))
     }
-    this.#end('the log is closed')
+    await Promise.all([this.#deletions, this.#leaderEpochFile.idle()])
+    this.#closeFiles()
     return clean
   }
 
   /** Refuses everything from now on and closes the files; the caller moves the directory away. */
   deleted(): void {
-    this.#end('the topic was deleted')
+    this.#refuse('the topic was deleted')
+    this.#closeFiles()
     this.#notify()
   }
 
-  #end(reason: string): void {
+  #refuse(reason: string): void {
+    const { topic, partition } = this
     this.#ended ??= new MillraceError({
       code: 'MR_PARTITION_CLOSED',
       message: `${reason}.`,
-      topic: this.topic,
-      partition: this.partition,
+      topic,
+      partition,
     })
-    this.#commit.fail(this.#ended)
+  }
+
+  #closeFiles(): void {
+    this.#commit.fail(this.#ended!)
     for (const segment of this.#segments.all()) segment.close()
     this.#snapshots.close()
   }
@@ -540,20 +544,32 @@ export class PartitionLog {
    * between does no harm: first a snapshot of the producers at the new beginning is on the device (they could not be
    * replayed any more), then the new log start is, then files go.
    */
-  async #deleteSegments(expired: () => number): Promise<number> {
+  #deleteSegments(expired: () => number): Promise<number> {
+    const deletion = this.#deletions.then(async () => {
+      try {
+        return await this.#deleteExpired(expired)
+      } catch (error) {
+        this.#context.report('warn', 'segments were not deleted', this.#fields({ reason: messageOf(error) }))
+        return 0
+      }
+    })
+    this.#deletions = deletion
+    return deletion
+  }
+
+  async #deleteExpired(expired: () => number): Promise<number> {
     if (this.refusal !== undefined || expired() === 0) return 0
     await this.settle()
     let count = Math.min(expired(), this.#segments.count - 1)
     while (count > 0 && !this.#snapshots.hasDurable(this.#segments.at(count)!.baseOffset)) count--
-    if (count === 0) return 0
+    if (count === 0 || this.#ended !== undefined) return 0
     const { baseOffset } = this.#segments.at(count)!
     if (baseOffset > this.#logStartOffset) {
       this.#moveStart(baseOffset)
       this.#notify()
     }
     await this.#context.logStartsSaved()
-    if (this.#ended !== undefined) return 0
-    return this.#removeBelow(baseOffset)
+    return this.#ended === undefined ? this.#removeBelow(baseOffset) : 0
   }
 
   #removeBelow(offset: number): number {

@@ -6,7 +6,7 @@ import { LogSegments } from './log-segments.ts'
 import type { PartitionContext } from './partition-context.ts'
 import { replayBatch } from './producer-replay.ts'
 import { decodeProducerSnapshot } from './producer-snapshot.ts'
-import { ProducerStates } from './producer-states.ts'
+import { type ProducerState, ProducerStates } from './producer-states.ts'
 import { parseSegmentFileName, segmentFileName } from './segment-file-names.ts'
 import { Segment, type SegmentPlace } from './segment.ts'
 
@@ -21,7 +21,9 @@ import { Segment, type SegmentPlace } from './segment.ts'
  *     batch headers from there up to that segment.
  *  2. Walk that segment and all later ones batch by batch. Check the CRC of everything above the recovery point, build
  *     the indexes anew, replay producers and transactions.
- *  3. At the first batch that is not whole and right: cut the file there, remove all later segments, report it. Nothing
+ *  3. Write what was found above the recovery point once more: if a sync failed before the process ended, only the page
+ *     cache may hold it, and no later sync would write it.
+ *  4. At the first batch that is not whole and right: cut the file there, remove all later segments, report it. Nothing
  *     above it was ever acknowledged as durable, because durability ends at the first gap.
  */
 export interface OpenedPartition {
@@ -191,8 +193,10 @@ function recover(opening: Opening): TailState {
     }
     segment.startReindexing()
     const scanner = segment.scan({ verifyFromOffset: recoveryPoint, chunkBytes: 1 << 20 })
+    let rewriteFrom: number | undefined
     for (let header = scanner.next(); header !== undefined; header = scanner.next()) {
       const whole = header
+      if (header.baseOffset >= recoveryPoint) rewriteFrom ??= scanner.position
       segment.reindex(header, scanner.position)
       const aborted = replayBatch(producers, header, { batch: () => scanner.batch(whole), nowMs })
       if (aborted !== undefined) segment.transactions.append(aborted)
@@ -200,6 +204,7 @@ function recover(opening: Opening): TailState {
       endOffset = header.baseOffset + header.lastOffsetDelta + 1
     }
     endOffset = Math.max(endOffset, segment.baseOffset)
+    if (rewriteFrom !== undefined) segment.rewrite(rewriteFrom, scanner.nextPosition)
     if (scanner.problem !== undefined) {
       cut = cutAt(opening, {
         index,
@@ -209,8 +214,10 @@ function recover(opening: Opening): TailState {
       })
     }
   }
-  for (const offset of opening.snapshotOffsets.filter((each) => each > endOffset))
-    removeSnapshot(opening, offset)
+  for (const offset of opening.snapshotOffsets) {
+    const isUsable = offset <= endOffset && readSnapshot(opening, offset) !== undefined
+    if (!isUsable) removeSnapshot(opening, offset)
+  }
   return { endOffset, producers, cut, recovered: true, reindexed: segments.slice(firstIndex) }
 }
 
@@ -249,11 +256,7 @@ function restoreProducers(
 ): { readonly states: ProducerStates; readonly offset: number } {
   const states = new ProducerStates()
   for (const offset of opening.snapshotOffsets.filter((each) => each <= limit).toReversed()) {
-    const bytes = readWhole(
-      opening.options.context.files.disk,
-      join(opening.options.path, segmentFileName(offset, 'snapshot')),
-    )
-    const producers = bytes === undefined ? undefined : decodeProducerSnapshot(bytes, opening.nowMs)
+    const producers = readSnapshot(opening, offset)
     if (producers === undefined) {
       removeSnapshot(opening, offset)
       continue
@@ -289,6 +292,12 @@ function replayRange(
         replayBatch(producers, header, { batch: () => scanner.batch(whole), nowMs: opening.nowMs })
     }
   }
+}
+
+function readSnapshot(opening: Opening, offset: number): ProducerState[] | undefined {
+  const { context, path } = opening.options
+  const bytes = readWhole(context.files.disk, join(path, segmentFileName(offset, 'snapshot')))
+  return bytes === undefined ? undefined : decodeProducerSnapshot(bytes, opening.nowMs)
 }
 
 function removeSnapshot(opening: Opening, offset: number): void {

@@ -62,6 +62,11 @@ export class ProducerIds {
     return this.#next++
   }
 
+  /** Resolves when nothing is being written. */
+  idle(): Promise<void> {
+    return this.#file.idle()
+  }
+
   async #tryReserve(): Promise<void> {
     this.#reserving = true
     try {

@@ -7,6 +7,8 @@ import { segmentFileName } from './segment-file-names.ts'
 import { TimeIndex } from './time-index.ts'
 import { TransactionIndex } from './transaction-index.ts'
 
+const REWRITE_CHUNK_BYTES = 1024 * 1024
+
 /**
  * One segment: a `.log` file of record batches and its indexes, which are opened when first needed and rebuilt from the
  * log when they are missing or cannot be right.
@@ -106,6 +108,19 @@ export class Segment {
       lastOffset: added.lastOffset,
       maxTimestampMs: added.maxTimestampMs,
     })
+  }
+
+  /**
+   * Writes the bytes of a range once more. A sync that failed may have left them in the page cache, marked as written,
+   * where no later sync would bring them to the device; writing makes them dirty again.
+   */
+  rewrite(from: number, to: number): void {
+    const chunk = Buffer.allocUnsafe(Math.min(REWRITE_CHUNK_BYTES, Math.max(0, to - from)))
+    for (let at = from; at < to; at += chunk.length) {
+      const part = chunk.subarray(0, Math.min(chunk.length, to - at))
+      this.log.read(part, at)
+      this.log.write([part], at)
+    }
   }
 
   /** Cuts the file to `sizeBytes`, when a failed write left something behind. */

@@ -30,6 +30,13 @@ export class SharedRun {
     return this.#next
   }
 
+  /** Resolves when nothing runs and nothing waits to run, however the runs end. */
+  async idle(): Promise<void> {
+    for (let last = this.#next ?? this.#running; last !== undefined; last = this.#next ?? this.#running) {
+      await last.catch(() => {})
+    }
+  }
+
   #startNext(): Promise<void> {
     this.#next = undefined
     return this.#start()

@@ -91,6 +91,11 @@ export class TopicRegistry {
     }
   }
 
+  /** Resolves when nothing is being written. */
+  idle(): Promise<void> {
+    return this.#file.idle()
+  }
+
   #render(): string {
     this.#writingVersion = this.#version
     const content: RegistryFile = {
