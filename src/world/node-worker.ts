@@ -2,6 +2,7 @@
  * The bootstrap of a worker thread: imports the entry module, calls its `main`, and ends the thread once `main` has
  * resolved. An error of `main` ends the thread and becomes the handle's `ended`.
  */
+import { enableCompileCache } from 'node:module'
 import { parentPort, workerData } from 'node:worker_threads'
 import { assert } from '../base/assert.ts'
 import type { WorkerStart } from './node-workers.ts'
@@ -21,6 +22,7 @@ const pipe: MessagePipe = {
 }
 
 const start = workerData as WorkerStart
+if (start.compileCache !== undefined) enableCompileCache(start.compileCache)
 const { main } = (await import(start.entry)) as { readonly main?: WorkerMain }
 assert(typeof main === 'function', `worker module ${start.entry} exports no main`)
 await main({ world: nodeWorld(), pipe, data: start.data })

@@ -1,3 +1,4 @@
+import { getCompileCacheDir } from 'node:module'
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { MillraceError } from '../base/millrace-error.ts'
@@ -8,6 +9,8 @@ import type { WorkerHandle, Workers } from './world.ts'
 export interface WorkerStart {
   readonly entry: string
   readonly data: unknown
+  /** Where the process keeps compiled code, when it does (`module.enableCompileCache`); threads do not inherit it. */
+  readonly compileCache: string | undefined
 }
 
 /** Worker threads. They inherit the process's options, such as `--conditions`. */
@@ -16,7 +19,11 @@ export class NodeWorkers implements Workers {
   readonly parallelism: number = availableParallelism()
 
   spawn(options: { readonly entry: URL; readonly name: string; readonly data: unknown }): WorkerHandle {
-    const start: WorkerStart = { entry: options.entry.href, data: options.data }
+    const start: WorkerStart = {
+      entry: options.entry.href,
+      data: options.data,
+      compileCache: getCompileCacheDir(),
+    }
     const worker = new Worker(new URL('./node-worker.ts', import.meta.url), {
       name: options.name,
       workerData: start,
