@@ -1,0 +1,81 @@
+import { MillraceError, messageOf } from '../base/millrace-error.ts'
+
+/** What the command ends with. */
+export const ExitCode = {
+  OK: 0,
+  /** The work failed: a job that could not go on, a cluster that refused. */
+  FAILED: 1,
+  /** The command line was wrong. */
+  USAGE: 2,
+} as const
+
+/** Where a command writes: results on standard output, progress and errors on standard error. */
+export interface Terminal {
+  out(text: string): void
+  note(text: string): void
+  /** A line that the next one overwrites, on a terminal; nothing elsewhere. */
+  progress(text: string): void
+  readonly interactive: boolean
+}
+
+export const terminal: Terminal = {
+  out: (text) => void process.stdout.write(`${text}\n`),
+  note: (text) => void process.stderr.write(`${clearLine()}${text}\n`),
+  progress: (text) => {
+    if (process.stderr.isTTY) process.stderr.write(`${clearLine()}${text}`)
+  },
+  interactive: process.stdout.isTTY,
+}
+
+function clearLine(): string {
+  return process.stderr.isTTY ? '\r\u001b[2K' : ''
+}
+
+/** Columns as wide as their widest cell; numbers to the right. */
+export function renderTable(
+  heads: readonly string[],
+  rows: readonly (readonly (string | number)[])[],
+): string {
+  const cells = [heads, ...rows].map((row) =>
+    row.map((cell) => (typeof cell === 'number' ? cell.toLocaleString('en') : cell)),
+  )
+  const widths = heads.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)))
+  const right = heads.map(
+    (_, column) => rows.length > 0 && rows.every((row) => typeof row[column] === 'number'),
+  )
+  return cells
+    .map((row) =>
+      row
+        .map((cell, column) =>
+          right[column] === true ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
+        )
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n')
+}
+
+/** Prints rows as a table for people, or as one JSON array for programs. */
+export function printRows<T extends Readonly<Record<string, string | number>>>(
+  rows: readonly T[],
+  columns: readonly (keyof T & string)[],
+  json: boolean,
+): void {
+  if (json) terminal.out(JSON.stringify(rows, null, 2))
+  else
+    terminal.out(
+      renderTable(
+        columns.map((name) => name.toUpperCase()),
+        rows.map((row) => columns.map((name) => row[name] ?? '')),
+      ),
+    )
+}
+
+/** Tells the user what went wrong; a stack trace only for our own bugs. */
+export function reportFailure(error: unknown): void {
+  if (error instanceof MillraceError) {
+    terminal.note(`millrace: ${error.message}`)
+    terminal.note(`millrace: docs/errors/${error.code}.md says more.`)
+  } else if (error instanceof Error) terminal.note(`millrace: ${error.stack ?? error.message}`)
+  else terminal.note(`millrace: ${messageOf(error)}`)
+}

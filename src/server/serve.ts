@@ -1,0 +1,125 @@
+/**
+ * One Millrace process: the embedded log (or a client of another cluster), the REST server, and the jobs that are
+ * started in it. The command and `npm start` are built on this; an application may as well use its parts alone.
+ */
+import type { Report } from '../base/report.ts'
+import { startLog, type RunningLog } from '../log/broker/start-log.ts'
+import { connectClient, type LogClient } from '../log/client/client.ts'
+import type { Job } from '../stream/graph/plan.ts'
+import type { RunJobOptions } from '../stream/runtime/job-options.ts'
+import { runJob, type RunningJob } from '../stream/runtime/run-job.ts'
+import type { World } from '../world/world.ts'
+import { JobRegistry } from './job-registry.ts'
+import { startServer, type RunningServer } from './start-server.ts'
+
+export interface ServeOptions {
+  readonly world: World
+  /** Directory of the log, checkpoints and savepoints. */
+  readonly data: string
+  /** Where the embedded log listens; without it there is none, and `kafka` names the cluster to use. */
+  readonly listen?: { readonly host: string; readonly port: number }
+  readonly kafka?: string
+  /** Where REST and the status page listen; `false` for nowhere. */
+  readonly http: { readonly host: string; readonly port: number } | false
+  readonly report: Report
+}
+
+export interface Served extends AsyncDisposable {
+  /** `host:port` of the log. */
+  readonly bootstrap: string
+  /** Of the status page; undefined without HTTP. */
+  readonly url: string | undefined
+  readonly client: LogClient
+  /** Rejects when the embedded log ends by itself. */
+  readonly logEnded: Promise<never>
+  run(job: Job | URL, options: Omit<RunJobOptions, 'log' | 'world' | 'report'>): Promise<RunningJob>
+  /** Stops the jobs with a last checkpoint, then everything else. */
+  close(): Promise<void>
+}
+
+/** Throws what `startLog`, `connectClient` and `startServer` throw; nothing is left running then. */
+export async function serve(options: ServeOptions): Promise<Served> {
+  const { world, data, report } = options
+  await using started = new AsyncDisposableStack()
+  const log =
+    options.listen === undefined
+      ? undefined
+      : started.use(await startLog({ world, dataPath: `${data}/log`, listen: options.listen, report }))
+  const bootstrap = log?.bootstrap ?? options.kafka ?? ''
+  const client = await connectClient({ world, bootstrap, clientId: 'millrace-admin' })
+  started.defer(() => client.close())
+  const jobs = new JobRegistry()
+  const server =
+    options.http === false
+      ? undefined
+      : started.use(await serveHttp({ http: options.http, jobs, client, bootstrap, log }))
+  const running = new Set<RunningJob>()
+  started.defer(async () => {
+    await Promise.all([...running].map((job) => job[Symbol.asyncDispose]()))
+  })
+  const parts = started.move()
+  return {
+    bootstrap,
+    url: server?.url,
+    client,
+    logEnded: log === undefined ? new Promise(() => {}) : endedByItself(log),
+    async run(job, jobOptions) {
+      const checkpoint =
+        jobOptions.checkpoint === false ? false : { path: `${data}/checkpoints`, ...jobOptions.checkpoint }
+      const run = await runJob(job, { ...jobOptions, checkpoint, log: bootstrap, world, report })
+      running.add(run)
+      jobs.add(servedJob(run, { data, world }))
+      return run
+    },
+    close: () => parts.disposeAsync(),
+    [Symbol.asyncDispose]: () => parts.disposeAsync(),
+  }
+}
+
+function serveHttp(parts: {
+  readonly http: { readonly host: string; readonly port: number }
+  readonly jobs: JobRegistry
+  readonly client: LogClient
+  readonly bootstrap: string
+  readonly log: RunningLog | undefined
+}): Promise<RunningServer> {
+  const { http, jobs, client, bootstrap, log } = parts
+  return startServer({
+    listen: http,
+    jobs,
+    client,
+    bootstrap,
+    ...(log && { logMetrics: () => log.metrics() }),
+  })
+}
+
+async function endedByItself(log: RunningLog): Promise<never> {
+  const error = await log.ended
+  if (error !== undefined) throw error
+  return new Promise(() => {})
+}
+
+/** A job under the REST API: savepoints without a path get one under the data directory. */
+function servedJob(
+  run: RunningJob,
+  { data, world }: Pick<ServeOptions, 'data' | 'world'>,
+): Parameters<JobRegistry['add']>[0] {
+  const savepointPath = (): string =>
+    `${data}/savepoints/${run.name}-${new Date(world.clock.nowMs()).toISOString().replaceAll(/[-:]|\.\d+/g, '')}`
+  return {
+    name: run.name,
+    get status() {
+      return run.status
+    },
+    metrics: () => run.metrics(),
+    async savepoint(path = savepointPath()) {
+      await run.savepoint(path)
+      return path
+    },
+    async stop({ savepoint } = {}) {
+      const path = savepoint === true ? savepointPath() : savepoint === false ? undefined : savepoint
+      await run.stop(path === undefined ? {} : { savepoint: path })
+      return path
+    },
+  }
+}

@@ -1,0 +1,160 @@
+/**
+ * REST, metrics for Prometheus, health checks and the status page of one process.
+ *
+ *   GET    /                                the status page
+ *   GET    /healthz, /readyz, /metrics
+ *   GET    /api/v1/overview                 all that the status page shows
+ *   GET    /api/v1/jobs[/:job]              jobs with their steps
+ *   GET    /api/v1/jobs/:job/metrics        everything a job counts, with samples of late events
+ *   GET    /api/v1/jobs/:job/checkpoints
+ *   POST   /api/v1/jobs/:job/savepoints     { path? } → { path }
+ *   POST   /api/v1/jobs/:job/stop           { savepoint? } → { savepoint }
+ *   GET    /api/v1/topics[/:topic]          POST /api/v1/topics { name, partitions?, config? }   DELETE /api/v1/topics/:topic
+ *   GET    /api/v1/groups[/:group]
+ *
+ * Errors are `{ code, message }` with a fitting status. A page of another origin can change nothing: on a loopback
+ * address only loopback names are answered to, and changes from a foreign origin are refused.
+ */
+import { fastify, type FastifyInstance } from 'fastify'
+import { MillraceError, messageOf } from '../base/millrace-error.ts'
+import type { LogClient } from '../log/client/log-client.ts'
+import type { BrokerMetrics } from '../log/broker/broker-metrics.ts'
+import { jobRoutes } from './job-routes.ts'
+import type { JobRegistry } from './job-registry.ts'
+import { viewJob } from './job-view.ts'
+import { logRoutes } from './log-routes.ts'
+import { viewGroups, viewTopics } from './log-view.ts'
+import { prometheusPage } from './prometheus.ts'
+import { refuseForeignOrigins } from './same-origin.ts'
+import { STATUS_PAGE, STATUS_PAGE_SCRIPT } from './status-page.ts'
+
+export interface ServerOptions {
+  /** Port 0 takes a free one. */
+  readonly listen: { readonly host: string; readonly port: number }
+  readonly jobs: JobRegistry
+  /** The log that topics and groups are asked of; without one, those routes answer 404. */
+  readonly client?: LogClient
+  /** Where clients find the log, for the status page. */
+  readonly bootstrap?: string
+  /** The embedded log's own figures. */
+  readonly logMetrics?: () => Promise<BrokerMetrics>
+}
+
+export interface RunningServer extends AsyncDisposable {
+  readonly host: string
+  readonly port: number
+  readonly url: string
+  close(): Promise<void>
+}
+
+/** Resolves once it listens. Throws `MR_ADDRESS_IN_USE` or `MR_LISTEN_FAILED`. */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const app = fastify({
+    logger: false,
+    forceCloseConnections: true,
+    bodyLimit: 1024 * 1024,
+    // A body may be left out, or be null.
+    ajv: { customOptions: { allowUnionTypes: true } },
+  })
+  refuseForeignOrigins(app, options.listen.host)
+  app.setErrorHandler((error, _request, reply) => {
+    const millrace = error instanceof MillraceError
+    const status = millrace ? statusOf(error) : ((error as { statusCode?: number }).statusCode ?? 500)
+    return reply.code(status).send({ code: millrace ? error.code : 'MR_REST', message: messageOf(error) })
+  })
+  statusRoutes(app, options)
+  jobRoutes(app, options.jobs)
+  if (options.client !== undefined) logRoutes(app, options.client)
+  const { host, port } = await listen(app, options.listen)
+  const close = (): Promise<void> => app.close()
+  const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+  return { host, port, url, close, [Symbol.asyncDispose]: close }
+}
+
+function statusRoutes(app: FastifyInstance, options: ServerOptions): void {
+  const metrics = prometheusPage({
+    jobs: options.jobs,
+    ...(options.logMetrics && { logMetrics: options.logMetrics }),
+  })
+  app.get('/', (_request, reply) =>
+    reply
+      .type('text/html; charset=utf-8')
+      .header(
+        'content-security-policy',
+        "default-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+      )
+      .send(STATUS_PAGE),
+  )
+  app.get('/status-page.js', (_request, reply) =>
+    reply.type('text/javascript; charset=utf-8').send(STATUS_PAGE_SCRIPT),
+  )
+  app.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.render()))
+  // Alive is who answers; ready is whose log answers and whose jobs have not failed.
+  app.get('/healthz', () => ({ status: 'ok' }))
+  app.get('/readyz', async (_request, reply) => {
+    const failed = options.jobs
+      .all()
+      .filter((job) => job.status === 'failed')
+      .map((job) => job.name)
+    const log = await options.client?.metadata([]).then(() => 'ok', messageOf)
+    const ready = failed.length === 0 && (log === undefined || log === 'ok')
+    return reply
+      .code(ready ? 200 : 503)
+      .send({ status: ready ? 'ok' : 'not ready', log: log ?? 'none', failedJobs: failed })
+  })
+  app.get('/api/v1/overview', async () => {
+    const { client, jobs } = options
+    const [topics, groups] =
+      client === undefined
+        ? [[], []]
+        : await Promise.all([viewTopics(client, { internal: false }), viewGroups(client)])
+    return {
+      nowMs: Date.now(),
+      log: options.bootstrap ?? null,
+      jobs: await Promise.all(jobs.all().map(viewJob)),
+      topics,
+      groups,
+    }
+  })
+}
+
+async function listen(
+  app: FastifyInstance,
+  { host, port }: { readonly host: string; readonly port: number },
+): Promise<{ host: string; port: number }> {
+  try {
+    await app.listen({ host, port })
+  } catch (error) {
+    await app.close()
+    const inUse = (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
+    throw new MillraceError({
+      code: inUse ? 'MR_ADDRESS_IN_USE' : 'MR_LISTEN_FAILED',
+      peer: `${host}:${port}`,
+      message: inUse
+        ? 'the address for HTTP is in use by another process.'
+        : `cannot listen for HTTP: ${messageOf(error)}.`,
+      fix: 'Choose another one with --http HOST:PORT (port 0 takes a free one).',
+      cause: error,
+    })
+  }
+  const address = app.server.address()
+  return { host, port: typeof address === 'object' && address !== null ? address.port : port }
+}
+
+function statusOf(error: MillraceError): number {
+  switch (error.code) {
+    case 'MR_TOPIC_NOT_FOUND':
+    case 'MR_JOB_NOT_FOUND':
+    case 'MR_GROUP_NOT_FOUND':
+      return 404
+    case 'MR_TOPIC_EXISTS':
+      return 409
+    case 'MR_NOT_AUTHORIZED':
+      return 403
+    case 'MR_KAFKA_REFUSED':
+    case 'MR_CONFIG_INVALID':
+      return 400
+    default:
+      return 500
+  }
+}
