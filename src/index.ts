@@ -2,7 +2,7 @@
 export { MillraceError } from './base/millrace-error.ts'
 export type { Report, ReportLevel } from './base/report.ts'
 
-export { job } from './stream/graph/job.ts'
+export { job, type } from './stream/graph/job.ts'
 export { explain } from './stream/graph/explain.ts'
 export type { StepSummary } from './stream/graph/explain.ts'
 export type { EventTimeOptions, Job } from './stream/graph/plan.ts'

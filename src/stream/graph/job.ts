@@ -9,7 +9,15 @@ import type { AsyncFunction, AsyncMapOptions } from '../operators/map-async.ts'
 import type { WindowAssigner, WindowLogic, WindowOptions } from '../operators/windows/window-spec.ts'
 import { reducing, type ReducingDescriptor } from '../state/handles.ts'
 import { isValidName, REJECTED_OUTPUT, type EventTimeOptions, type Job, type PlanNode } from './plan.ts'
-import type { Flow, KeyedStream, Stream, WindowedStream, WindowResults } from './stream.ts'
+import type {
+  Flow,
+  KeyedStream,
+  ProcessDescription,
+  Stream,
+  TypeMarker,
+  WindowedStream,
+  WindowResults,
+} from './stream.ts'
 
 /**
  * Describes a job: sources, steps and sinks. `build` is called once, at once; a job module exports the result as its
@@ -19,6 +27,11 @@ export function job(name: string, build: (flow: Flow) => void): Job {
   const plan = new PlanBuilder(name)
   build({ source: (step, source) => plan.source(step, source) })
   return plan.finish()
+}
+
+/** Names a type where TypeScript cannot see it: `emits: type<Alert>()`. */
+export function type<T>(): TypeMarker<T> {
+  return {}
 }
 
 /* eslint-disable @typescript-eslint/no-explicit-any -- the interfaces in `stream.ts` carry the types. */
@@ -249,11 +262,11 @@ class NodeKeyedStream implements KeyedStream<any, any> {
     this.id = id
   }
 
-  process(name: string, process: KeyedProcess<any, any, any, any>): NodeStream {
+  process(name: string, process: ProcessDescription<any, any, any, any, any, any>): any {
     return new NodeStream(this.plan, this.plan.step(name, this.id, { kind: 'process', process }))
   }
 
-  reduce(name: string, reduce: (left: any, right: any) => any): NodeStream {
+  reduce(name: string, reduce: (left: any, right: any) => any): any {
     const process: KeyedProcess<any, any, { readonly reduced: ReducingDescriptor<any> }> = {
       state: { reduced: reducing<any>(reduce) },
       onEvent(event, { state }) {
@@ -261,7 +274,7 @@ class NodeKeyedStream implements KeyedStream<any, any> {
         return [state.reduced.get()]
       },
     }
-    return this.process(name, process)
+    return new NodeStream(this.plan, this.plan.step(name, this.id, { kind: 'process', process }))
   }
 
   window(assigner: WindowAssigner, options: WindowOptions = {}): WindowedStream<any, any> {

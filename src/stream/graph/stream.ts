@@ -1,7 +1,7 @@
 /** The streams a job is built of: immutable descriptions. Nothing runs before `runJob`. */
 import type { Sink } from '../connector/sink.ts'
 import type { Source } from '../connector/source.ts'
-import type { KeyedProcess } from '../operators/keyed-process.ts'
+import type { ProcessContext } from '../operators/keyed-process.ts'
 import type { AsyncFunction, AsyncMapOptions } from '../operators/map-async.ts'
 import type { Key } from '../operators/operator.ts'
 import type {
@@ -13,6 +13,7 @@ import type {
 } from '../operators/windows/window-spec.ts'
 import type { Aggregator } from '../state/aggregators.ts'
 import type { StateShape } from '../state/handles.ts'
+import type { FiredTimer } from '../time/timer-service.ts'
 import type { EventTimeOptions } from './plan.ts'
 
 /** What `job(name, (flow) => …)` hands to the function that builds the job. */
@@ -48,16 +49,42 @@ export interface Stream<T> {
 }
 
 export interface KeyedStream<T, K extends Key> {
-  /** State and timers by hand: see `KeyedProcess`. What `onEvent` and `onTimer` return is emitted. */
-  process<Out, S extends StateShape = Record<never, never>>(
+  /** State and timers by hand. What `onEvent` and `onTimer` return, and what they pass to `emit`, is emitted. */
+  process<
+    OnEvent extends ProcessResult,
+    OnTimer extends ProcessResult = undefined,
+    S extends StateShape = Record<never, never>,
+    Emitted = never,
+  >(
     name: string,
-    process: KeyedProcess<T, Out, S, K>,
-  ): StepStream<Out>
+    process: ProcessDescription<T, K, S, Emitted, OnEvent, OnTimer>,
+  ): StepStream<Emitted | ItemOf<OnEvent> | ItemOf<OnTimer>>
   /** Emits, for each event, all of its key's events so far reduced to one value. */
   reduce(name: string, reduce: (left: T, right: T) => T): StepStream<T>
   window(assigner: WindowAssigner, options?: WindowOptions): WindowedStream<T, K>
   /** The events of several streams that are keyed alike; what follows sees them as one stream of each key. */
   union<U, L extends Key>(other: KeyedStream<U, L>): KeyedStream<T | U, K | L>
+}
+
+/** What a callback of `process` may return: events to emit, or nothing. */
+// eslint-disable-next-line @typescript-eslint/no-invalid-void-type -- a callback without a return statement.
+export type ProcessResult = readonly unknown[] | undefined | void
+
+export type ItemOf<Result> = Result extends readonly (infer Item)[] ? Item : never
+
+/** A keyed step by hand; see `KeyedProcess` for what each callback may do. */
+export interface ProcessDescription<T, K extends Key, S extends StateShape, Emitted, OnEvent, OnTimer> {
+  /** The state of a key, by name; the names are part of savepoints. */
+  readonly state?: S
+  /** Needed only where `context.emit` is used: `emits: type<Alert>()`. Returned events bring their type along. */
+  readonly emits?: TypeMarker<Emitted>
+  onEvent(event: T, context: ProcessContext<Emitted, S, K>): OnEvent
+  onTimer?(timer: FiredTimer, context: ProcessContext<Emitted, S, K>): OnTimer
+}
+
+/** A type as a value; carries nothing. */
+export interface TypeMarker<T> {
+  readonly of?: T
 }
 
 export interface WindowedStream<T, K extends Key> {

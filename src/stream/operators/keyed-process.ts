@@ -121,23 +121,20 @@ class Call implements ProcessContext<any, any> {
     this.timers = context.timers
   }
 
-  emit(value: any, timestampMs = this.timestampMs): void {
+  // Arrow functions: callbacks take the context apart (`onEvent(event, { emit })`).
+  readonly emit = (value: any, timestampMs = this.timestampMs): void => {
     this.#context.output.emit(value, timestampMs)
   }
 
-  emitAll(values: readonly any[]): void {
-    for (const value of values) this.#context.output.emit(value, this.timestampMs)
-  }
-
-  side(name: string, value: unknown, timestampMs = this.timestampMs): void {
+  readonly side = (name: string, value: unknown, timestampMs = this.timestampMs): void => {
     this.#context.sideOutput(name).emit(value, timestampMs)
   }
 
-  watermarkMs(): number {
-    return this.#context.watermarkMs()
-  }
+  readonly watermarkMs = (): number => this.#context.watermarkMs()
 
-  nowMs(): number {
-    return this.#context.nowMs()
+  readonly nowMs = (): number => this.#context.nowMs()
+
+  emitAll(values: readonly any[]): void {
+    for (const value of values) this.#context.output.emit(value, this.timestampMs)
   }
 }

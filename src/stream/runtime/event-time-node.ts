@@ -107,6 +107,12 @@ export class EventTimeNode implements Receiver {
     this.#advance()
   }
 
+  /** Raises the watermark of every split. */
+  advanceTo(watermarkMs: number): void {
+    this.#watermarks = this.#watermarks.map((watermark) => Math.max(watermark, watermarkMs))
+    this.#advance()
+  }
+
   /** Looks for splits that have become idle; true when there was one. */
   checkIdle(): boolean {
     if (this.#idleAfterMs === Infinity || this.#ended) return false

@@ -137,9 +137,9 @@ export class ExchangeWriter implements Receiver {
     return this.#room.promise
   }
 
-  /** Called when the task wakes: another subtask may have made room. */
-  retry(): void {
-    if (this.#room !== undefined) this.blocked()
+  /** Goes on if it was held up and there is room now; true then. */
+  retry(): boolean {
+    return this.#room !== undefined && this.blocked() === undefined
   }
 
   #control(kind: number, value: number): void {

@@ -19,8 +19,13 @@ export function restoreNodes(nodes: TaskNodes, start: TaskStart, context: TaskCo
     if (saved !== undefined && saved.operatorParts.length > 0) step.operator.restore(saved.operatorParts)
   }
   for (const node of nodes.eventTimes) node.restore(restore.steps[node.name]?.splitTimes ?? [])
+}
+
+/** Once everything is open: brings every step to the watermark that it had. */
+export function restoreWatermarks(nodes: TaskNodes, start: TaskStart): void {
+  for (const node of nodes.eventTimes) node.emitRestored()
   for (const step of nodes.steps) {
-    const watermarkMs = restore.steps[step.name]?.watermarkMs
+    const watermarkMs = start.restore?.steps[step.name]?.watermarkMs
     if (watermarkMs !== undefined) step.restoreWatermark(watermarkMs)
   }
 }

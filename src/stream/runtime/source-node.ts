@@ -131,6 +131,12 @@ export class SourceNode implements SplitOrigin {
     this.#poll()
   }
 
+  /** For tests: event time has come so far, as if an event had said so. */
+  advanceWatermark(watermarkMs: number): void {
+    for (const node of this.#eventTime) node.advanceTo(watermarkMs)
+    if (this.#eventTime.length === 0) this.#out.watermark(watermarkMs)
+  }
+
   snapshot(): StepSnapshot {
     return { splits: this.#positions }
   }

@@ -15,7 +15,7 @@ import type { Split } from '../connector/source.ts'
 import type { Job } from '../graph/plan.ts'
 import { buildNodes, type TaskNodes } from './build-nodes.ts'
 import type { ExchangePort } from './exchange-port.ts'
-import { restoreNodes } from './restore-nodes.ts'
+import { restoreNodes, restoreWatermarks } from './restore-nodes.ts'
 import type { CheckpointInProgress } from './segment.ts'
 import type { TaskContext } from './task-context.ts'
 import type { TaskCommand, TaskEvent, TaskMetrics, TaskStart } from './task-protocol.ts'
@@ -76,7 +76,7 @@ export class Task {
     )
     await Promise.all(sinks.map((sink) => sink.open(start.restore?.steps[sink.name]?.committables ?? [])))
     for (const node of eventTimes) node.open()
-    for (const node of eventTimes) node.emitRestored()
+    restoreWatermarks(this.#nodes, start)
   }
 
   /** Runs until the job is finished, or throws what failed. */
@@ -148,6 +148,16 @@ export class Task {
   /** For tests: the nodes as they are. */
   get nodes(): TaskNodes {
     return this.#nodes
+  }
+
+  /** For tests: whether it waits for something to happen. */
+  get isAsleep(): boolean {
+    return this.#asleep !== undefined || this.#finished
+  }
+
+  /** Runs `task` in the loop, between batches. */
+  enqueue(task: () => void): void {
+    this.#context.enqueue(task)
   }
 
   #beginCheckpoint(command: TaskCommand & { readonly kind: 'checkpoint' }): void {
@@ -262,7 +272,10 @@ export class Task {
       delayMs = Math.min(delayMs, (step.nextProcessingTimerMs() ?? Infinity) - nowMs)
     for (const node of this.#nodes.eventTimes) delayMs = Math.min(delayMs, node.nextIdleMs())
     const { port } = this.#options
-    const hasInput = (): boolean => this.#nodes.segments.some((segment) => segment.hasGateInput())
+    const hasInput = (): boolean =>
+      this.#nodes.segments.some(
+        (segment) => segment.hasGateInput() || segment.exchanges.some((exchange) => exchange.retry()),
+      )
     await new Promise<void>((resolve) => {
       this.#asleep = resolve
       if (delayMs !== Infinity)
