@@ -506,8 +506,9 @@ export class PartitionLog {
   /** The round of a group commit: what was rolled, as a whole, and the tail. */
   #prepareSync(): () => Promise<void> {
     const rolled = this.#unsynced
-    for (const segment of rolled) segment.seal()
     const { active } = this.#segments
+    for (const segment of [...rolled, active]) segment.rewriteDoubtful()
+    for (const segment of rolled) segment.seal()
     const directoryDirty = this.#directoryDirty
     return async () => {
       const syncs = [active.log.sync()]

@@ -21,8 +21,8 @@ import { Segment, type SegmentPlace } from './segment.ts'
  *     batch headers from there up to that segment.
  *  2. Walk that segment and all later ones batch by batch. Check the CRC of everything above the recovery point, build
  *     the indexes anew, replay producers and transactions.
- *  3. Write what was found above the recovery point once more: if a sync failed before the process ended, only the page
- *     cache may hold it, and no later sync would write it.
+ *  3. Remember what was found above the recovery point: if a sync failed before the process ended, only the page cache
+ *     may hold it, so it is written once more before the first sync.
  *  4. At the first batch that is not whole and right: cut the file there, remove all later segments, report it. Nothing
  *     above it was ever acknowledged as durable, because durability ends at the first gap.
  */
@@ -193,10 +193,10 @@ function recover(opening: Opening): TailState {
     }
     segment.startReindexing()
     const scanner = segment.scan({ verifyFromOffset: recoveryPoint, chunkBytes: 1 << 20 })
-    let rewriteFrom: number | undefined
+    let doubtFrom: number | undefined
     for (let header = scanner.next(); header !== undefined; header = scanner.next()) {
       const whole = header
-      if (header.baseOffset >= recoveryPoint) rewriteFrom ??= scanner.position
+      if (header.baseOffset >= recoveryPoint) doubtFrom ??= scanner.position
       segment.reindex(header, scanner.position)
       const aborted = replayBatch(producers, header, { batch: () => scanner.batch(whole), nowMs })
       if (aborted !== undefined) segment.transactions.append(aborted)
@@ -204,7 +204,7 @@ function recover(opening: Opening): TailState {
       endOffset = header.baseOffset + header.lastOffsetDelta + 1
     }
     endOffset = Math.max(endOffset, segment.baseOffset)
-    if (rewriteFrom !== undefined) segment.rewrite(rewriteFrom, scanner.nextPosition)
+    if (doubtFrom !== undefined) segment.doubt(doubtFrom, scanner.nextPosition)
     if (scanner.problem !== undefined) {
       cut = cutAt(opening, {
         index,

@@ -33,6 +33,7 @@ export class Segment {
   #maxTimestampMs = -1
   #maxTimestampOffset = -1
   #firstTimestampMs: number | undefined
+  #doubtful: { readonly from: number; readonly to: number } | undefined
 
   private constructor(
     place: SegmentPlace,
@@ -111,16 +112,24 @@ export class Segment {
   }
 
   /**
-   * Writes the bytes of a range once more. A sync that failed may have left them in the page cache, marked as written,
-   * where no later sync would bring them to the device; writing makes them dirty again.
+   * Recovery found these bytes and cannot know whether they are on the device: a sync that failed may have left them in
+   * the page cache, marked as written, where no later sync would bring them to the device.
    */
-  rewrite(from: number, to: number): void {
-    const chunk = Buffer.allocUnsafe(Math.min(REWRITE_CHUNK_BYTES, Math.max(0, to - from)))
+  doubt(from: number, to: number): void {
+    this.#doubtful = { from, to }
+  }
+
+  /** Writes what is in doubt once more, so that the next sync is about it. May throw; it stays in doubt then. */
+  rewriteDoubtful(): void {
+    if (this.#doubtful === undefined) return
+    const { from, to } = this.#doubtful
+    const chunk = Buffer.allocUnsafe(Math.min(REWRITE_CHUNK_BYTES, to - from))
     for (let at = from; at < to; at += chunk.length) {
       const part = chunk.subarray(0, Math.min(chunk.length, to - at))
       this.log.read(part, at)
       this.log.write([part], at)
     }
+    this.#doubtful = undefined
   }
 
   /** Cuts the file to `sizeBytes`, when a failed write left something behind. */
