@@ -20,51 +20,21 @@ import type { Timer } from '../../world/world.ts'
 import { produceApi, type ProduceResponse } from '../protocol/apis/produce.ts'
 import { ErrorCode, isRetriable } from '../protocol/error-code.ts'
 import type { Compression, RecordInput } from '../protocol/record-batch.ts'
+import { backoffMs } from './backoff.ts'
 import { isWorthRetrying, KafkaError } from './kafka-error.ts'
 import type { LogClient } from './log-client.ts'
+import { OutstandingBatches } from './outstanding-batches.ts'
 import { PartitionQueue } from './partition-queue.ts'
 import { type Delivered, PendingBatch, type ProducerIdentity } from './pending-batch.ts'
-
-export interface SenderOptions {
-  /** How long a record may wait for company, ms; default 5. 0 sends with the next turn of the event loop. */
-  readonly lingerMs?: number
-  /** A batch is closed at this size (before compression); default 128 KiB. */
-  readonly batchSizeBytes?: number
-  /** `blocked` from this many bytes on; default 32 MiB. */
-  readonly maxBufferedBytes?: number
-  /** Default `none`. */
-  readonly compression?: Compression
-  /** A batch that has not arrived after this time fails, ms; default 120,000. */
-  readonly deliveryTimeoutMs?: number
-}
-
-export interface TransactionScope {
-  readonly transactionalId: string
-  /** Whether writing to a partition adds it to the transaction (KIP-890); otherwise `addPartitions` must. */
-  readonly addsByItself: boolean
-  addPartitions(partitions: readonly PartitionQueue[]): Promise<void>
-}
-
-export interface SenderHooks {
-  /** A new identity for a partition whose sequence broke; absent in a transaction, which fails instead. */
-  readonly newIdentity?: () => Promise<ProducerIdentity>
-  readonly transaction?: TransactionScope
-}
+import type { SenderHooks, SenderOptions } from './sender-options.ts'
 
 interface InRequest {
   readonly queue: PartitionQueue
   readonly batch: PendingBatch
 }
 
-interface FlushWaiter {
-  readonly left: Set<PendingBatch>
-  done(): void
-}
-
 const MAX_REQUESTS_PER_BROKER = 5
 const MAX_REQUEST_BYTES = 8 * 1024 * 1024
-const MIN_RETRY_PAUSE_MS = 20
-const MAX_RETRY_PAUSE_MS = 1_000
 /** The last Produce version that names topics by name. */
 const PRODUCE_BY_NAME = 12
 /** The last Produce version that does not add partitions to the transaction. */
@@ -81,17 +51,13 @@ export class BatchSender {
   readonly #hooks: SenderHooks
   readonly #lingerMs: number
   readonly #batchSizeBytes: number
-  readonly #maxBufferedBytes: number
   readonly #compression: Compression
   readonly #deliveryTimeoutMs: number
   readonly #queues = new Map<string, PartitionQueue[]>()
   readonly #requests = new Map<number, number>()
-  readonly #unfinished = new Set<PendingBatch>()
-  readonly #flushes = new Set<FlushWaiter>()
+  readonly #outstanding: OutstandingBatches
   #identity: ProducerIdentity
-  #bufferedBytes = 0
   #typicalBatchBytes = 1_024
-  readonly #roomWaiters: (() => void)[] = []
   /** Partitions that are being added to the transaction. */
   readonly #additions = new Set<Promise<void>>()
   /** Told after each answer of a broker. */
@@ -99,7 +65,6 @@ export class BatchSender {
   #wakeUp: { readonly timer: Timer; readonly atMs: number } | undefined
   #pumpQueued = false
   #refreshing = false
-  #failure: Error | undefined
   #fatal: Error | undefined
 
   constructor(
@@ -112,7 +77,9 @@ export class BatchSender {
     this.#hooks = options.hooks
     this.#lingerMs = options.lingerMs ?? 5
     this.#batchSizeBytes = options.batchSizeBytes ?? 128 * 1024
-    this.#maxBufferedBytes = options.maxBufferedBytes ?? 32 * 1024 * 1024
+    this.#outstanding = new OutstandingBatches({
+      maxBufferedBytes: options.maxBufferedBytes ?? 32 * 1024 * 1024,
+    })
     this.#compression = options.compression ?? 'none'
     this.#deliveryTimeoutMs = options.deliveryTimeoutMs ?? 120_000
   }
@@ -122,18 +89,13 @@ export class BatchSender {
     return this.#fatal
   }
 
-  /** Why a batch was lost since the last `flush` or `abandon`. */
-  get failure(): Error | undefined {
-    return this.#failure
-  }
-
   /** Makes the next flush reject: a record was lost before it had a batch. */
   noteFailure(error: Error): void {
-    this.#failure ??= error
+    this.#outstanding.failure ??= error
   }
 
   get bufferedBytes(): number {
-    return this.#bufferedBytes
+    return this.#outstanding.bufferedBytes
   }
 
   /** Takes a record; false when it would be better to wait for `blocked` before the next one. */
@@ -145,16 +107,16 @@ export class BatchSender {
       const nowMs = this.#client.world.clock.monotonicMs()
       batch = new PendingBatch({ nowMs, initialCapacity: this.#typicalBatchBytes })
       queue.waiting.push(batch)
-      this.#unfinished.add(batch)
+      this.#outstanding.add(batch)
       this.#wakeAt(nowMs + this.#lingerMs)
     }
-    this.#bufferedBytes += batch.append(record, delivered)
+    this.#outstanding.bufferedBytes += batch.append(record, delivered)
     if (batch.estimatedSizeBytes >= this.#batchSizeBytes) {
       batch.sealed = true
       this.#typicalBatchBytes = Math.ceil(batch.estimatedSizeBytes * 1.1)
       this.#queuePump()
     }
-    return this.#bufferedBytes < this.#maxBufferedBytes
+    return this.#outstanding.hasRoom
   }
 
   /** Whether the next keyless record opens a new batch, which is the time to change the partition. */
@@ -164,8 +126,7 @@ export class BatchSender {
 
   /** A promise while too much waits, undefined when there is room. */
   blocked(): Promise<void> | undefined {
-    if (this.#bufferedBytes < this.#maxBufferedBytes || this.#fatal !== undefined) return undefined
-    return new Promise((resolve) => this.#roomWaiters.push(resolve))
+    return this.#outstanding.hasRoom || this.#fatal !== undefined ? undefined : this.#outstanding.room()
   }
 
   /** Sends all that was appended before the call; rejects when some of it, or something since the last flush, was lost. */
@@ -174,22 +135,11 @@ export class BatchSender {
       const open = queue.open
       if (open !== undefined) open.sealed = true
     }
-    if (this.#unfinished.size > 0) {
-      const left = new Set(this.#unfinished)
-      await new Promise<void>((resolve) => {
-        const waiter: FlushWaiter = {
-          left,
-          done: () => {
-            this.#flushes.delete(waiter)
-            resolve()
-          },
-        }
-        this.#flushes.add(waiter)
-        this.#pump()
-      })
-    }
-    const failure = this.#fatal ?? this.#failure
-    this.#failure = undefined
+    const settled = this.#outstanding.allOfNow()
+    this.#pump()
+    await settled
+    const failure = this.#outstanding.takeFailure()
+    if (this.#fatal !== undefined) throw this.#fatal
     if (failure !== undefined) throw failure
   }
 
@@ -199,19 +149,24 @@ export class BatchSender {
       code: 'MR_TRANSACTION_ABORTED',
       message: 'the transaction of this record was aborted.',
     })
-    let lost = this.#failure !== undefined
-    while (this.#unfinished.size > 0) {
+    let lost = this.#outstanding.failure !== undefined
+    while (this.#outstanding.count > 0) {
       for (const queue of this.#allQueues()) {
         for (const batch of queue.clear()) {
           lost ||= batch.sequence >= 0
-          this.#finish(queue, batch, { error, baseOffset: -1, expected: true })
+          this.#outstanding.finish(batch, {
+            partition: queue.partition,
+            error,
+            baseOffset: -1,
+            expected: true,
+          })
         }
       }
-      if (this.#unfinished.size > 0) await new Promise<void>((resolve) => this.#answered.push(resolve))
+      if (this.#outstanding.count > 0) await new Promise<void>((resolve) => this.#answered.push(resolve))
     }
     // One that ended later would add its partitions to the next transaction.
     await Promise.all(this.#additions)
-    this.#failure = undefined
+    this.#outstanding.takeFailure()
     return lost
   }
 
@@ -233,10 +188,10 @@ export class BatchSender {
     this.#fatal = error
     this.#wakeUp?.timer.cancel()
     for (const queue of this.#allQueues()) {
-      for (const batch of queue.clear()) this.#finish(queue, batch, { error, baseOffset: -1 })
-      for (const batch of queue.inFlight) this.#finish(queue, batch, { error, baseOffset: -1 })
+      for (const batch of queue.clear()) this.#lose(queue, batch, error)
+      for (const batch of queue.inFlight) this.#lose(queue, batch, error)
     }
-    for (const resolve of this.#roomWaiters.splice(0)) resolve()
+    this.#outstanding.releaseWaiters()
     for (const resolve of this.#answered.splice(0)) resolve()
   }
 
@@ -328,15 +283,11 @@ export class BatchSender {
   #postpone(queue: PartitionQueue, nowMs: number): void {
     const batch = queue.waiting[0]!
     if (nowMs - batch.openedAtMs > this.#deliveryTimeoutMs) {
-      queue.clear().forEach((one) =>
-        this.#finish(queue, one, {
-          error: this.#tooLate(queue, 'no leader was found for the partition'),
-          baseOffset: -1,
-        }),
-      )
+      const error = this.#tooLate(queue, 'no leader was found for the partition')
+      for (const one of queue.clear()) this.#lose(queue, one, error)
       return
     }
-    batch.notBeforeMs = nowMs + this.#retryPauseMs(batch.attempts++)
+    batch.notBeforeMs = nowMs + backoffMs(this.#client.world.random, batch.attempts++)
     this.#wakeAt(batch.notBeforeMs)
     this.#refresh()
   }
@@ -356,7 +307,7 @@ export class BatchSender {
   #refuse(queues: readonly PartitionQueue[], error: Error): void {
     if (error instanceof KafkaError && FENCED.has(error.errorCode)) return this.fail(error)
     for (const queue of queues) {
-      for (const batch of queue.clear()) this.#finish(queue, batch, { error, baseOffset: -1 })
+      for (const batch of queue.clear()) this.#lose(queue, batch, error)
     }
   }
 
@@ -407,10 +358,8 @@ export class BatchSender {
       const errorCode = result?.errorCode ?? ErrorCode.UNKNOWN_SERVER_ERROR
       if (errorCode === ErrorCode.NONE || errorCode === ErrorCode.DUPLICATE_SEQUENCE_NUMBER) {
         queue.arrived(batch)
-        this.#finish(queue, batch, {
-          error: undefined,
-          baseOffset: errorCode === ErrorCode.NONE ? result!.baseOffset : -1,
-        })
+        const baseOffset = errorCode === ErrorCode.NONE ? result!.baseOffset : -1
+        this.#outstanding.finish(batch, { partition: queue.partition, error: undefined, baseOffset })
         continue
       }
       this.#onError(
@@ -435,14 +384,14 @@ export class BatchSender {
     if (overtaken || isWorthRetrying(error)) {
       if (clock.monotonicMs() - batch.openedAtMs <= this.#deliveryTimeoutMs) {
         if (errorCode === undefined || (!overtaken && isRetriable(errorCode))) this.#refresh()
-        queue.putBack(batch, clock.monotonicMs() + this.#retryPauseMs(batch.attempts))
+        queue.putBack(batch, clock.monotonicMs() + backoffMs(this.#client.world.random, batch.attempts))
         return
       }
       queue.drop(batch)
-      this.#finish(queue, batch, { error: this.#tooLate(queue, error.message), baseOffset: -1 })
+      this.#lose(queue, batch, this.#tooLate(queue, error.message))
     } else {
       queue.drop(batch)
-      this.#finish(queue, batch, { error, baseOffset: -1 })
+      this.#lose(queue, batch, error)
     }
     this.#startAnew(queue)
   }
@@ -460,21 +409,8 @@ export class BatchSender {
     begin().catch((error: unknown) => this.fail(error as Error))
   }
 
-  #finish(
-    queue: PartitionQueue,
-    batch: PendingBatch,
-    { error, baseOffset, expected }: { error: Error | undefined; baseOffset: number; expected?: boolean },
-  ): void {
-    if (!this.#unfinished.delete(batch)) return
-    this.#bufferedBytes -= batch.sizeBytes
-    if (error !== undefined && expected !== true) this.#failure ??= error
-    batch.settle(error, { partition: queue.partition, baseOffset })
-    for (const waiter of this.#flushes) {
-      waiter.left.delete(batch)
-      if (waiter.left.size === 0) waiter.done()
-    }
-    if (this.#bufferedBytes < this.#maxBufferedBytes)
-      for (const resolve of this.#roomWaiters.splice(0)) resolve()
+  #lose(queue: PartitionQueue, batch: PendingBatch, error: Error): void {
+    this.#outstanding.finish(batch, { partition: queue.partition, error, baseOffset: -1 })
   }
 
   #tooLate(queue: PartitionQueue, why: string): MillraceError {
@@ -496,10 +432,5 @@ export class BatchSender {
       .finally(() => {
         this.#refreshing = false
       })
-  }
-
-  #retryPauseMs(attempts: number): number {
-    const full = Math.min(MAX_RETRY_PAUSE_MS, MIN_RETRY_PAUSE_MS * 2 ** Math.min(attempts, 10))
-    return full / 2 + ((full / 2) * this.#client.world.random.uint32()) / 2 ** 32
   }
 }

@@ -12,6 +12,7 @@ import { sleep, type World } from '../../world/world.ts'
 import type { AnyApi, Api } from '../protocol/api-schema.ts'
 import { metadataApi } from '../protocol/apis/metadata.ts'
 import { ErrorCode } from '../protocol/error-code.ts'
+import { backoffMs } from './backoff.ts'
 import { BrokerConnection } from './broker-connection.ts'
 import {
   type BrokerAddress,
@@ -39,8 +40,6 @@ export interface ClientOptions {
 
 const DEFAULT_REQUEST_TIMEOUT_MS = 30_000
 const CONNECT_TIMEOUT_MS = 10_000
-const MIN_BACKOFF_MS = 20
-const MAX_BACKOFF_MS = 1_000
 
 /** Connects to the first bootstrap address that answers. Throws `MR_CONNECT_FAILED` or `MR_NOT_KAFKA` when none does. */
 export async function connectClient(options: ClientOptions): Promise<LogClient> {
@@ -140,7 +139,7 @@ class Client implements LogClient {
       try {
         return await attempt()
       } catch (error) {
-        const pauseMs = this.#backoffMs(round)
+        const pauseMs = backoffMs(this.world.random, round)
         const late = clock.monotonicMs() + pauseMs >= deadlineMs
         if (late || !isWorthRetrying(error) || this.#ended.signal.aborted) throw error
         await sleep(clock, pauseMs, this.#ended.signal)
@@ -259,7 +258,10 @@ class Client implements LogClient {
       return connection
     } catch (error) {
       const count = (failure?.count ?? 0) + 1
-      this.#failures.set(key, { count, notBeforeMs: clock.monotonicMs() + this.#backoffMs(count) })
+      this.#failures.set(key, {
+        count,
+        notBeforeMs: clock.monotonicMs() + backoffMs(this.world.random, count),
+      })
       throw this.#explained(error, address)
     }
   }
@@ -275,11 +277,6 @@ class Client implements LogClient {
       peer: `${address.host}:${address.port}`,
       cause: error,
     })
-  }
-
-  #backoffMs(round: number): number {
-    const full = Math.min(MAX_BACKOFF_MS, MIN_BACKOFF_MS * 2 ** Math.min(round, 10))
-    return full / 2 + ((full / 2) * this.world.random.uint32()) / 2 ** 32
   }
 }
 

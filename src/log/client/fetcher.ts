@@ -12,6 +12,7 @@ import { fetchApi, type FetchRequestInput, type FetchResponse } from '../protoco
 import { ErrorCode, isRetriable } from '../protocol/error-code.ts'
 import { ZERO_UUID } from '../protocol/field.ts'
 import { listOffsets } from './admin.ts'
+import { backoffMs } from './backoff.ts'
 import { FetchedPartition, type FetchedPart } from './fetched-partition.ts'
 import type { FetchedRecords } from './fetched-records.ts'
 import { isWorthRetrying, KafkaError } from './kafka-error.ts'
@@ -52,8 +53,6 @@ export interface FetchPosition {
 /** The last Fetch version that names topics by name. */
 const FETCH_BY_NAME = 12
 const WAIT_WHILE_OTHERS_ARE_FULL_MS = 25
-const MIN_PAUSE_MS = 20
-const MAX_PAUSE_MS = 1_000
 
 let nextFetcher = 0
 
@@ -320,8 +319,7 @@ export class Fetcher {
     partition.failingSinceMs ??= nowMs
     const passing = isWorthRetrying(error) && nowMs - partition.failingSinceMs < this.#options.failAfterMs
     if (!passing) return this.#fail(partition, error)
-    const full = Math.min(MAX_PAUSE_MS, MIN_PAUSE_MS * 2 ** Math.min(partition.failures++, 10))
-    partition.notBeforeMs = nowMs + full / 2 + ((full / 2) * this.#client.world.random.uint32()) / 2 ** 32
+    partition.notBeforeMs = nowMs + backoffMs(this.#client.world.random, partition.failures++)
     this.#fetchAt(partition.notBeforeMs)
     if (!(error instanceof KafkaError) || isRetriable(error.errorCode)) this.#refresh()
   }

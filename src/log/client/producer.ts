@@ -6,13 +6,14 @@
  *   await producer.flush()
  */
 import { initProducerIdApi } from '../protocol/apis/init-producer-id.ts'
-import { BatchSender, type SenderOptions } from './batch-sender.ts'
+import { BatchSender } from './batch-sender.ts'
 import { producerClosed, throwIfError } from './kafka-error.ts'
 import type { LogClient } from './log-client.ts'
 import type { Delivered, ProducerIdentity } from './pending-batch.ts'
+import type { SenderOptions } from './sender-options.ts'
 import { type ProducerRecord, TopicRouter } from './topic-router.ts'
 
-export type { SenderOptions } from './batch-sender.ts'
+export type { SenderOptions } from './sender-options.ts'
 export type { Delivered, ProducerIdentity } from './pending-batch.ts'
 export type { ProducerRecord } from './topic-router.ts'
 
