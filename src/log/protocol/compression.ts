@@ -6,12 +6,20 @@
  *
  * What comes out of a decoder is bounded before it is allocated, so that a small batch cannot blow up the process.
  */
+import { createRequire } from 'node:module'
 import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
-import { compressFrameSync, decompressFrameSync } from 'lz4-napi'
-import { compressSync as snappyCompress, uncompressSync as snappyUncompress } from 'snappy'
+import type * as Lz4 from 'lz4-napi'
+import type * as Snappy from 'snappy'
 import { unreachable } from '../../base/assert.ts'
 import { WireError } from '../../base/byte-reader.ts'
 import { messageOf } from '../../base/millrace-error.ts'
+
+// Native libraries that most logs never need: loaded by the first batch in their codec, not by every start.
+const load = createRequire(import.meta.url)
+let loadedLz4: typeof Lz4 | undefined
+let loadedSnappy: typeof Snappy | undefined
+const lz4 = (): typeof Lz4 => (loadedLz4 ??= load('lz4-napi') as typeof Lz4)
+const snappy = (): typeof Snappy => (loadedSnappy ??= load('snappy') as typeof Snappy)
 
 export type Compression = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
 
@@ -38,7 +46,7 @@ export function compress(codec: Compression, bytes: Buffer): Buffer {
     case 'snappy':
       return compressXerial(bytes)
     case 'lz4':
-      return compressFrameSync(bytes)
+      return lz4().compressFrameSync(bytes)
     case 'zstd':
       return zstdCompressSync(bytes)
     default:
@@ -57,7 +65,7 @@ export function decompress(codec: Compression, bytes: Buffer): Buffer {
         return isXerial(bytes) ? decompressXerial(bytes) : decompressSnappy(bytes)
       case 'lz4':
         checkLz4Size(bytes)
-        return decompressFrameSync(bytes)
+        return lz4().decompressFrameSync(bytes)
       case 'zstd':
         return zstdDecompressSync(bytes, { maxOutputLength: MAX_DECOMPRESSED_BYTES })
       default:
@@ -77,7 +85,7 @@ function isXerial(bytes: Buffer): boolean {
 function compressXerial(bytes: Buffer): Buffer {
   const chunks: Buffer[] = [XERIAL_HEADER]
   for (let at = 0; at < bytes.length; at += XERIAL_BLOCK_BYTES) {
-    const block = snappyCompress(bytes.subarray(at, at + XERIAL_BLOCK_BYTES))
+    const block = snappy().compressSync(bytes.subarray(at, at + XERIAL_BLOCK_BYTES))
     const length = Buffer.allocUnsafe(4)
     length.writeInt32BE(block.length)
     chunks.push(length, block)
@@ -113,7 +121,7 @@ function decompressSnappy(bytes: Buffer): Buffer {
   if (claimed > MAX_DECOMPRESSED_BYTES) throw tooLarge()
   if (claimed > bytes.length * SNAPPY_MAX_RATIO)
     throw new WireError('a snappy block claims more than it can hold')
-  return snappyUncompress(bytes, { asBuffer: true }) as Buffer
+  return snappy().uncompressSync(bytes, { asBuffer: true }) as Buffer
 }
 
 /** Adds up the most that each block of an LZ4 frame can become. */
