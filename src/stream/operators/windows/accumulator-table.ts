@@ -6,12 +6,12 @@
  * doubles up to 8,192 rows; after that it splits in two, so that no single insert ever moves more than one segment,
  * however many keys there are. A directory that was sized in advance starts out with `NOWHERE` in every place.
  *
- * String keys: rows are dense, in blocks of 1,024; several `Map`s, chosen by a cheap hash, give the number of the row,
- * so that no single growing `Map` stops the world.
+ * String keys: a `StringIndex` numbers the rows, which are dense, in blocks of 1,024.
  *
  * Every `locate` marks the row in its segment's or block's bitmap; `takeDirty` visits the marked rows and unmarks them.
  */
 import { mixNumber } from '../../../base/hash.ts'
+import { StringIndex } from '../../../base/string-index.ts'
 import type { Key } from '../operator.ts'
 
 const SEGMENT_ROWS_MIN = 16
@@ -19,7 +19,6 @@ const SEGMENT_ROWS_MAX = 8192
 /** So many upper bits in common are no accident: such a segment grows, splitting would not help. */
 const DEPTH_MAX = 20
 const BLOCK_ROWS = 1024
-const STRING_MAPS = 16
 
 interface Rows {
   data: Float64Array
@@ -38,7 +37,7 @@ interface Segment extends Rows {
 }
 
 interface Block extends Rows {
-  readonly keys: string[]
+  readonly firstRow: number
 }
 
 const NOWHERE: Segment = {
@@ -66,8 +65,7 @@ export class AccumulatorTable {
   #touched: Rows[] = []
   #numbers = 0
   readonly #blocks: Block[] = []
-  #maps: Map<string, number>[] | undefined
-  #strings = 0
+  #strings: StringIndex | undefined
 
   /** `initial` holds a new row's columns; `expectedRows` numeric keys will fit without growing step by step. */
   constructor(initial: readonly number[], expectedRows = 0) {
@@ -82,7 +80,7 @@ export class AccumulatorTable {
   }
 
   get size(): number {
-    return this.#numbers + this.#strings
+    return this.#numbers + (this.#strings?.size ?? 0)
   }
 
   /** How many numeric keys there are; what the next slice's table may expect. */
@@ -114,8 +112,8 @@ export class AccumulatorTable {
   /** Finds the key's row without making or marking one; false when there is none. */
   find(key: Key): boolean {
     if (typeof key !== 'number') {
-      const row = this.#maps?.[mapOf(key)]!.get(key)
-      if (row === undefined) return false
+      const row = this.#strings?.find(key) ?? -1
+      if (row < 0) return false
       this.#at(row)
       return true
     }
@@ -140,20 +138,22 @@ export class AccumulatorTable {
         if (key === key) visit(key, data, base)
       }
     }
-    for (const { data, keys } of this.#blocks)
-      keys.forEach((key, row) => visit(key, data, row * this.#stride))
+    this.#strings?.keys.forEach((key, row) => {
+      this.#at(row)
+      visit(key, this.data, this.base)
+    })
   }
 
   /** Visits the rows that were located since the last call. */
   takeDirty(visit: VisitRow): void {
     for (const rows of this.#touched) {
       const { data, dirty } = rows
-      const keys = 'keys' in rows ? (rows as Block).keys : undefined
+      const firstRow = 'firstRow' in rows ? (rows as Block).firstRow : undefined
       for (let word = 0; word < dirty.length; word++) {
         for (let bits = dirty[word]!; bits !== 0; bits &= bits - 1) {
           const row = word * 32 + 31 - Math.clz32(bits & -bits)
           const base = row * this.#stride
-          visit(keys === undefined ? data[base]! : keys[row]!, data, base)
+          visit(firstRow === undefined ? data[base]! : this.#strings!.keys[firstRow + row]!, data, base)
         }
         dirty[word] = 0
       }
@@ -261,18 +261,12 @@ export class AccumulatorTable {
   }
 
   #locateString(key: string): void {
-    const maps = (this.#maps ??= Array.from({ length: STRING_MAPS }, () => new Map<string, number>()))
-    const map = maps[mapOf(key)]!
-    let row = map.get(key)
-    if (row === undefined) {
-      row = this.#strings++
-      map.set(key, row)
-      if (row % BLOCK_ROWS === 0) {
-        const data = new Float64Array(BLOCK_ROWS * this.#stride)
-        this.#blocks.push({ data, dirty: new Uint32Array(BLOCK_ROWS / 32), touched: false, keys: [] })
-      }
+    const strings = (this.#strings ??= new StringIndex())
+    const before = strings.size
+    const row = strings.add(key)
+    if (row === before) {
+      if (row % BLOCK_ROWS === 0) this.#blocks.push(this.#emptyBlock(row))
       this.#at(row)
-      this.#blocks[this.#blocks.length - 1]!.keys.push(key)
       this.data.set(this.#initial, this.base + 1)
     } else {
       this.#at(row)
@@ -282,15 +276,13 @@ export class AccumulatorTable {
     if (!block.touched) this.#touch(block)
   }
 
+  #emptyBlock(firstRow: number): Block {
+    const data = new Float64Array(BLOCK_ROWS * this.#stride)
+    return { data, dirty: new Uint32Array(BLOCK_ROWS / 32), touched: false, firstRow }
+  }
+
   #at(row: number): void {
     this.data = this.#blocks[(row / BLOCK_ROWS) | 0]!.data
     this.base = (row % BLOCK_ROWS) * this.#stride
   }
-}
-
-/** Looks at the last characters, in which the keys of one job mostly differ. */
-function mapOf(key: string): number {
-  const length = key.length
-  if (length < 2) return length === 0 ? 0 : key.charCodeAt(0) % STRING_MAPS
-  return (key.charCodeAt(length - 1) + 7 * key.charCodeAt(length - 2) + 3 * length) % STRING_MAPS
 }
