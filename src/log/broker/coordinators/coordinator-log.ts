@@ -13,6 +13,7 @@ import {
   splitBatches,
 } from '../../protocol/record-batch.ts'
 import type { PartitionLog } from '../../storage/partition-log.ts'
+import type { CoordinatorEnvironment } from '../coordinator-services.ts'
 
 /** Whose transaction records belong to. */
 export interface TransactionOwner {
@@ -42,8 +43,7 @@ export interface CoordinatorSnapshot {
 const REPLAY_CHUNK_BYTES = 1 << 20
 const SNAPSHOT_BATCH_RECORDS = 1_000
 
-/** A snapshot is written when this many records, and four times as many as it would have, have come since the last. */
-const SNAPSHOT_AFTER_RECORDS = 10_000
+/** A snapshot is written when at least four times as many records as it would have came since the last. */
 const SNAPSHOT_AFTER_FACTOR = 4
 
 /**
@@ -58,14 +58,16 @@ export class CoordinatorLog {
   readonly log: PartitionLog
   readonly #clock: Clock
   readonly #report: Report
+  readonly #minRecords: number
   /** Where the last snapshot began. */
   #snapshotOffset: number
   #compacting = false
 
-  constructor(log: PartitionLog, options: { readonly clock: Clock; readonly report: Report }) {
+  constructor(log: PartitionLog, options: Pick<CoordinatorEnvironment, 'clock' | 'report' | 'config'>) {
     this.log = log
     this.#clock = options.clock
     this.#report = options.report
+    this.#minRecords = options.config['coordinator.snapshot.min.records']
     this.#snapshotOffset = log.logStartOffset
   }
 
@@ -137,7 +139,7 @@ export class CoordinatorLog {
   wantsSnapshot(stateRecords: number): boolean {
     if (this.#compacting) return false
     const since = this.log.endOffset - this.#snapshotOffset
-    return since > Math.max(SNAPSHOT_AFTER_RECORDS, SNAPSHOT_AFTER_FACTOR * stateRecords)
+    return since > Math.max(this.#minRecords, SNAPSHOT_AFTER_FACTOR * stateRecords)
   }
 
   /**
