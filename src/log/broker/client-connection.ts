@@ -46,6 +46,8 @@ export class ServerConnection implements ClientConnection {
   readonly #waiting: Answer[] = []
   /** Bytes of answers that are ready but wait for an earlier one. */
   #heldBytes = 0
+  /** Bytes of requests whose handlers have not finished. */
+  #workBytes = 0
   #output: Uint8Array[] = []
   /** Large chunks that were written and may not have been taken yet. */
   readonly #unsent: Buffer[] = []
@@ -166,11 +168,12 @@ export class ServerConnection implements ClientConnection {
   }
 
   #accepting(): boolean {
+    if (this.#blocked || this.#ending) return false
+    const { maxRequests } = this.#options
     return (
-      !this.#blocked &&
-      !this.#ending &&
-      this.#waiting.length < this.#options.maxRequests &&
-      this.#heldBytes <= HELD_BYTES_MAX
+      this.#waiting.length < maxRequests &&
+      this.#heldBytes <= HELD_BYTES_MAX &&
+      this.#workBytes <= WORK_BYTES_MAX
     )
   }
 
@@ -193,7 +196,9 @@ export class ServerConnection implements ClientConnection {
     }
     const answer: Answer = { outcome: undefined }
     this.#waiting.push(answer)
+    this.#workBytes += frame.length
     void outcome.then((settled) => {
+      this.#workBytes -= frame.length
       this.#recycle(frame)
       if (this.#closing) return
       this.#hold(answer, settled, false)
@@ -265,6 +270,7 @@ interface Answer {
 
 const PRODUCE_KEY = 0
 const HELD_BYTES_MAX = 1 << 20
+const WORK_BYTES_MAX = 32 << 20
 /** Smaller chunks are none of the pool's. */
 const LENT_FROM_BYTES = 16_384
 

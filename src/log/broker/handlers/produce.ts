@@ -28,6 +28,7 @@ type TopicData = ProduceRequest['topicData'][number]
 
 const BY_TOPIC_ID_FROM = 13
 const IMPLICIT_ADD_FROM = 12
+const BATCH_ATTRIBUTES_AT = 21
 
 export const handleProduce: Handler<ProduceRequest, ProduceResponseInput> = (request, context) => {
   const { acks } = request
@@ -168,9 +169,8 @@ function transactionOf(
   for (const { partitionData } of request.topicData) {
     for (const { records } of partitionData) {
       if (records === null || records.length < BATCH_HEADER_BYTES) continue
-      const header = readBatchHeader(records, 0)
-      if (!isTransactional(header.attributes)) continue
-      return request.transactionalId === null ? 'without id' : header
+      if (!isTransactional(records.readInt16BE(BATCH_ATTRIBUTES_AT))) continue
+      return request.transactionalId === null ? 'without id' : readBatchHeader(records, 0)
     }
   }
   return undefined
