@@ -25,6 +25,13 @@ const whereSaid: Readonly<Record<Where, string>> = {
   'both on Kafka': 'both on a Kafka',
 }
 
+type Parsed = 'whole' | 'fields'
+
+const parsedSaid: Readonly<Record<Parsed, string>> = {
+  whole: 'every field parsed (JSON.parse, Jackson to a POJO)',
+  fields: 'the two needed fields parsed (jsonFields, Jackson skipping the rest)',
+}
+
 export const engineKafka: Benchmark = {
   name: 'engine-kafka',
   what: 'JSON bids of a topic, parsed, keyed, counted in windows of 10 s, written exactly once: throughput and latency, against Flink',
@@ -50,8 +57,9 @@ export const engineKafka: Benchmark = {
     { key: 'peakMemoryMiB', label: 'engine peak memory, MiB', better: 'lower', digits: 0 },
   ],
   cases: [
-    throughputCase('own log', { parallelism: 1, checkpointMs: 1_000 }),
-    throughputCase('both on Kafka', { parallelism: 1, checkpointMs: 1_000 }),
+    throughputCase('own log', 'whole'),
+    throughputCase('own log', 'fields'),
+    throughputCase('both on Kafka', 'fields'),
     latencyCase('own log', 1_000),
     latencyCase('own log', 100),
     latencyCase('both on Kafka', 1_000),
@@ -62,40 +70,28 @@ function startLog(side: SideName, where: Where): Promise<RunningServer> {
   return side === 'ours' && where === 'own log' ? startMillrace() : startKafka()
 }
 
-function throughputCase(
-  where: Where,
-  job: { readonly parallelism: number; readonly checkpointMs: number },
-): BenchmarkCase {
+function throughputCase(where: Where, parsed: Parsed): BenchmarkCase {
   return {
-    name: `throughput, ${whereSaid[where]}`,
-    configuration: { parallelism: job.parallelism, flinkCheckpointIntervalMs: job.checkpointMs },
+    name: `throughput, ${whereSaid[where]}, ${parsed === 'whole' ? 'bids parsed whole' : 'two fields parsed'}`,
+    configuration: { parallelism: 1, flinkCheckpointIntervalMs: 1_000, parsed: parsedSaid[parsed] },
     async open(side, { scale }): Promise<OpenSide> {
       const server = await startLog(side, where)
       const amount = Math.ceil((records * scale) / 16) * 16
-      await createTopic(server, 'bids', 4)
-      await expectSuccess(
-        flinkProgram('BidLoader', ['load', server.address, 'bids', amount, auctions, eventsPerMs]),
-        {
-          timeoutMs: 300_000,
-        },
-      )
+      await load(server, 'bids', amount)
+      await load(server, 'bids-warm-up', amount / 4)
       let outputs = 0
       return {
         async run() {
           const out = `counts-${++outputs}`
           await createTopic(server, out, 4)
           await createTopic(server, `${out}-warm-up`, 4)
+          const args = (checkpointMs: number): (string | number)[] => [
+            ...[server.address, 'bids', out, 1, checkpointMs, amount, parsed],
+          ]
           const { stdout, usage } = await measureCommand(
             side === 'ours'
-              ? ourJob('kafka-count', [server.address, 'bids', out, job.parallelism, ourCheckpointMs, amount])
-              : flinkProgram('KafkaCountJob', [
-                  server.address,
-                  'bids',
-                  out,
-                  job.parallelism,
-                  job.checkpointMs,
-                  amount,
-                ]),
+              ? ourJob('kafka-count', args(ourCheckpointMs))
+              : flinkProgram('KafkaCountJob', args(1_000)),
           )
           await checkResults(server, out, amount)
           const report = engineReport(stdout)
@@ -109,6 +105,12 @@ function throughputCase(
       }
     },
   }
+}
+
+async function load(server: RunningServer, topic: string, amount: number): Promise<void> {
+  await createTopic(server, topic, 4)
+  const program = flinkProgram('BidLoader', ['load', server.address, topic, amount, auctions, eventsPerMs])
+  await expectSuccess(program, { timeoutMs: 300_000 })
 }
 
 /** The checksum of what the first run wrote, by how many bids there were: all runs of both sides must write the same. */
@@ -148,8 +150,8 @@ async function latencyRun(
   await createTopic(server, out, 4)
   const { command, args } =
     side === 'ours'
-      ? ourJob('kafka-count', [server.address, bids, out, 1, ourCheckpointMs, 0])
-      : flinkProgram('KafkaCountJob', [server.address, bids, out, 1, options.flinkCheckpointMs, 0])
+      ? ourJob('kafka-count', [server.address, bids, out, 1, ourCheckpointMs, 0, 'fields'])
+      : flinkProgram('KafkaCountJob', [server.address, bids, out, 1, options.flinkCheckpointMs, 0, 'fields'])
   const engine = spawn(command, args, { stdio: ['ignore', 'ignore', 'inherit'] })
   try {
     await sleep(6_000) // Until the engine has started and waits for bids.
