@@ -35,6 +35,7 @@ export interface WindowOptions {
  */
 export type WindowTrigger = { readonly kind: 'at-end' } | { readonly kind: 'early'; readonly everyMs: number }
 
+/** `reduce` must give a new value and leave its arguments as they are: slices share them between windows. */
 export type WindowLogic =
   | { readonly kind: 'reduce'; readonly reduce: (left: any, right: any) => any }
   | { readonly kind: 'aggregate'; readonly aggregators: Readonly<Record<string, Aggregator<any, any, any>>> }
