@@ -68,3 +68,6 @@ export type {
   StepTotals,
 } from './stream/runtime/job-metrics.ts'
 export type { SplitMetrics } from './stream/runtime/step-metrics.ts'
+
+export { startLog, type LogOptions, type RunningLog } from './log/broker/start-log.ts'
+export { serve, type Served, type ServeOptions } from './server/serve.ts'

@@ -21,7 +21,7 @@ const FROM_SOURCES = '--conditions=millrace-source'
 const TESTED_FOLDERS = ['src', 'tools', 'examples', 'simulation', 'conformance', 'bench']
 
 const commands = {
-  start: () => [FROM_SOURCES, 'src/cli/bin.ts', 'demo', ...args],
+  start: () => [FROM_SOURCES, 'examples/main.ts', ...args],
   millrace: () => [FROM_SOURCES, 'src/cli/bin.ts', ...args],
   node: () => [FROM_SOURCES, ...args],
   bench: () => [FROM_SOURCES, 'bench/run.ts', ...args],

@@ -2,18 +2,20 @@
  * One Millrace process: the embedded log (or a client of another cluster), the REST server, and the jobs that are
  * started in it. The command and `npm start` are built on this; an application may as well use its parts alone.
  */
-import type { Report } from '../base/report.ts'
+import { type Report, reportNothing } from '../base/report.ts'
 import { startLog, type RunningLog } from '../log/broker/start-log.ts'
 import { connectClient, type LogClient } from '../log/client/client.ts'
 import type { Job } from '../stream/graph/plan.ts'
 import type { RunJobOptions } from '../stream/runtime/job-options.ts'
 import { runJob, type RunningJob } from '../stream/runtime/run-job.ts'
+import { nodeWorld } from '../world/node.ts'
 import type { World } from '../world/world.ts'
 import { JobRegistry } from './job-registry.ts'
 import { startServer, type RunningServer } from './start-server.ts'
 
 export interface ServeOptions {
-  readonly world: World
+  /** Default: the real one. */
+  readonly world?: World
   /** Directory of the log, checkpoints and savepoints. */
   readonly data: string
   /** Where the embedded log listens; without it there is none, and `kafka` names the cluster to use. */
@@ -21,7 +23,8 @@ export interface ServeOptions {
   readonly kafka?: string
   /** Where REST and the status page listen; `false` for nowhere. */
   readonly http: { readonly host: string; readonly port: number } | false
-  readonly report: Report
+  /** Hears what happens; default: nobody. */
+  readonly report?: Report
 }
 
 export interface Served extends AsyncDisposable {
@@ -39,7 +42,7 @@ export interface Served extends AsyncDisposable {
 
 /** Throws what `startLog`, `connectClient` and `startServer` throw; nothing is left running then. */
 export async function serve(options: ServeOptions): Promise<Served> {
-  const { world, data, report } = options
+  const { world = nodeWorld(), data, report = reportNothing } = options
   await using started = new AsyncDisposableStack()
   const log =
     options.listen === undefined
@@ -102,7 +105,7 @@ async function endedByItself(log: RunningLog): Promise<never> {
 /** A job under the REST API: savepoints without a path get one under the data directory. */
 function servedJob(
   run: RunningJob,
-  { data, world }: Pick<ServeOptions, 'data' | 'world'>,
+  { data, world }: { readonly data: string; readonly world: World },
 ): Parameters<JobRegistry['add']>[0] {
   const savepointPath = (): string =>
     `${data}/savepoints/${run.name}-${new Date(world.clock.nowMs()).toISOString().replaceAll(/[-:]|\.\d+/g, '')}`

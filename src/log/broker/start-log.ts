@@ -1,12 +1,14 @@
 import { MillraceError } from '../../base/millrace-error.ts'
 import { reportNothing, type Report } from '../../base/report.ts'
+import { nodeWorld } from '../../world/node.ts'
 import type { WorkerHandle, World } from '../../world/world.ts'
 import type { BrokerConfig } from './broker-config.ts'
 import type { BrokerMetrics } from './broker-metrics.ts'
 import type { FromLogWorker, LogWorkerData, ToLogWorker } from './log-worker.ts'
 
 export interface LogOptions {
-  readonly world: World
+  /** Default: the real one. */
+  readonly world?: World
   /** Where the data lies; created when it does not exist. */
   readonly dataPath: string
   /** Default 127.0.0.1:9092; port 0 takes a free one. */
@@ -43,7 +45,7 @@ const DEFAULT_LISTEN = { host: '127.0.0.1', port: 9092 }
  */
 export async function startLog(options: LogOptions): Promise<RunningLog> {
   const {
-    world,
+    world = nodeWorld(),
     dataPath,
     listen = DEFAULT_LISTEN,
     advertised,
