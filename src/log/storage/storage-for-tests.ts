@@ -2,8 +2,10 @@
 import type { Report } from '../../base/report.ts'
 import type { SimulatedMachine } from '../../world/simulated/simulation.ts'
 import {
-  readBatchHeader,
   type BatchHeader,
+  isControl,
+  readBatchHeader,
+  readControlType,
   RecordBatchBuilder,
   RecordCursor,
 } from '../protocol/record-batch.ts'
@@ -40,53 +42,49 @@ export function appendValues(log: PartitionLog, ...values: readonly string[]): n
   return result.baseOffset
 }
 
-/** The headers of all batches from an offset on, as a consumer that pages through them sees them. */
-export function readHeaders(
-  log: PartitionLog,
-  options: {
-    readonly offset?: number
-    readonly maxBytes?: number
-    readonly isolation?: 'read_uncommitted' | 'read_committed'
-  } = {},
-): BatchHeader[] {
-  const headers: BatchHeader[] = []
-  forEachBatch(log, options, (batch) => headers.push(readBatchHeader(batch, 0)))
-  return headers
+export interface ReadOptions {
+  readonly offset?: number
+  readonly maxBytes?: number
+  readonly isolation?: 'read_uncommitted' | 'read_committed'
 }
 
-/** `offset:value` of all records, markers left out. */
-export function readValues(log: PartitionLog, options: Parameters<typeof readHeaders>[1] = {}): string[] {
-  const values: string[] = []
-  forEachBatch(log, options, (batch, header) => {
-    if ((header.attributes & 0x20) !== 0) return
-    const cursor = new RecordCursor().open(batch)
-    while (cursor.next()) values.push(`${cursor.offset}:${cursor.value()?.toString() ?? 'null'}`)
-  })
-  return values
+export interface SeenBatch {
+  readonly header: BatchHeader
+  readonly kind: 'data' | 'commit' | 'abort' | 'other'
+  readonly records: readonly { readonly offset: number; readonly value: string }[]
 }
 
-function forEachBatch(
-  log: PartitionLog,
-  options: NonNullable<Parameters<typeof readHeaders>[1]>,
-  visit: (batch: Buffer, header: BatchHeader) => void,
-): void {
+/** All batches from an offset on, as a consumer sees them who pages through the log. */
+export function readBatches(log: PartitionLog, options: ReadOptions = {}): SeenBatch[] {
+  const seen: SeenBatch[] = []
+  const { maxBytes = 1 << 20, isolation = 'read_uncommitted' } = options
   let offset = options.offset ?? log.logStartOffset
   for (;;) {
-    const read = log.read({
-      offset,
-      maxBytes: options.maxBytes ?? 1 << 20,
-      isolation: options.isolation ?? 'read_uncommitted',
-      minOneBatch: true,
-    })
+    const read = log.read({ offset, maxBytes, isolation, minOneBatch: true })
     if (read.kind !== 'data') throw new Error(`offset ${offset} is ${read.kind}`)
-    if (read.records.length === 0) return
+    if (read.records.length === 0) return seen
     for (let at = 0; at < read.records.length;) {
       const header = readBatchHeader(read.records, at)
-      visit(read.records.subarray(at, at + header.sizeBytes), header)
+      seen.push(describeBatch(read.records.subarray(at, at + header.sizeBytes), header))
       at += header.sizeBytes
       offset = header.baseOffset + header.lastOffsetDelta + 1
     }
   }
+}
+
+/** `offset:value` of all records, markers left out. */
+export function readValues(log: PartitionLog, options: ReadOptions = {}): string[] {
+  return readBatches(log, options).flatMap(({ records }) =>
+    records.map(({ offset, value }) => `${offset}:${value}`),
+  )
+}
+
+function describeBatch(batch: Buffer, header: BatchHeader): SeenBatch {
+  if (isControl(header.attributes)) return { header, kind: readControlType(batch), records: [] }
+  const records: { offset: number; value: string }[] = []
+  const cursor = new RecordCursor().open(batch)
+  while (cursor.next()) records.push({ offset: cursor.offset, value: cursor.value()?.toString() ?? 'null' })
+  return { header, kind: 'data', records }
 }
 
 /** Events that were reported, as `level event`. */
