@@ -68,7 +68,7 @@ function everyStep(): Job {
 
 const reading = (sensor: string, at: number, celsius = at % 10): Reading => ({ sensor, celsius, at })
 
-await test('a job of every step gives the same whatever happens on the way', async () => {
+test('a job of every step gives the same whatever happens on the way', async () => {
   const output = await goldenJob({
     job: everyStep,
     test: { splits: { first: 2 } },
@@ -93,7 +93,7 @@ await test('a job of every step gives the same whatever happens on the way', asy
   assert.ok(output['windows-out']!.length > 6)
 })
 
-await test('outputs, state, watermarks and time are there to be looked at', async () => {
+test('outputs, state, watermarks and time are there to be looked at', async () => {
   const plain = job('plain', (flow) => {
     flow
       .source('in', anything)
@@ -134,7 +134,7 @@ await test('outputs, state, watermarks and time are there to be looked at', asyn
   assert.equal(t.committed('out').length, 2)
 })
 
-await test('an error of a step names it', async () => {
+test('an error of a step names it', async () => {
   const broken = job('broken', (flow) => {
     flow
       .source('in', anything)

@@ -79,6 +79,9 @@ class PlanBuilder {
       if (value === undefined || (value >= 0 && Number.isFinite(value))) continue
       throw this.#invalid(name, `${field} is ${value}.`, 'Give milliseconds, 0 or more.')
     }
+    if (options.everyMs !== undefined && !(options.everyMs >= 1 && Number.isFinite(options.everyMs))) {
+      throw this.#invalid(name, `everyMs is ${options.everyMs}.`, 'Give milliseconds, 1 or more.')
+    }
     return this.#add(name, (id) => ({ kind: 'event-time', id, name, input, options }))
   }
 
@@ -271,7 +274,7 @@ class NodeKeyedStream implements KeyedStream<any, any> {
       state: { reduced: reducing<any>(reduce) },
       onEvent(event, { state }) {
         state.reduced.add(event)
-        return [state.reduced.get()]
+        return [state.reduced.get() as unknown]
       },
     }
     return new NodeStream(this.plan, this.plan.step(name, this.id, { kind: 'process', process }))

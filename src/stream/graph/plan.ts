@@ -60,6 +60,12 @@ export interface EventTimeOptions<T> {
   readonly at: (event: T) => number
   /** How much later than a younger event of the same split an event may come and still be on time. Default: 0. */
   readonly outOfOrdernessMs?: number
+  /**
+   * Moves the watermark in steps of this much event time, each exactly behind the event that reaches it, instead of once
+   * a batch. What is late then depends on the order of the events alone, not on how reading cut them into batches: with
+   * one split, every run of a job over the same input gives the same results. Costs a cut of the batch a step.
+   */
+  readonly everyMs?: number
   /** A split without events for this long no longer holds the watermark back. Default: never. */
   readonly idleAfterMs?: number
 }

@@ -32,6 +32,7 @@ export class EventTimeNode implements Receiver {
   readonly metrics: StepCounters
   readonly #outOfOrdernessMs: number
   readonly #idleAfterMs: number
+  readonly #everyMs: number | undefined
   readonly #origin: SplitOrigin
   readonly #out: Receiver
   /** By split: the watermark of the split alone, when it last had events (clock of `openMs`), whether it is idle. */
@@ -54,6 +55,7 @@ export class EventTimeNode implements Receiver {
     this.metrics = new StepCounters(options.name, 'event-time')
     this.#outOfOrdernessMs = options.eventTime.outOfOrdernessMs ?? 0
     this.#idleAfterMs = options.eventTime.idleAfterMs ?? Infinity
+    this.#everyMs = options.eventTime.everyMs
     this.#origin = options.origin
     this.#out = options.out
   }
@@ -79,6 +81,7 @@ export class EventTimeNode implements Receiver {
         this.#idle[split] = false
         this.#advance()
       }
+      if (this.#everyMs !== undefined) return this.#giveStepwise(batch, split, this.#everyMs)
       this.#out.batch(batch)
     }
     const watermark = latest - this.#outOfOrdernessMs - 1
@@ -86,6 +89,23 @@ export class EventTimeNode implements Receiver {
       this.#watermarks[split] = watermark
       this.#advance()
     }
+  }
+
+  /** Cuts the batch behind every event that brings the watermark to its next step. */
+  #giveStepwise(batch: EventBatch<any>, split: number, everyMs: number): void {
+    const { timestamps } = batch
+    let start = 0
+    for (let i = 0; i < timestamps.length; i++) {
+      // Steps lie one before multiples of `everyMs`, where windows end.
+      const watermark = Math.floor((timestamps[i]! - this.#outOfOrdernessMs) / everyMs) * everyMs - 1
+      if (timestamps[i] === NO_TIMESTAMP || watermark <= this.#watermarks[split]!) continue
+      this.#out.batch(slice(batch, start, i + 1))
+      start = i + 1
+      this.#watermarks[split] = watermark
+      this.#advance()
+    }
+    if (start < timestamps.length)
+      this.#out.batch(start === 0 ? batch : slice(batch, start, timestamps.length))
   }
 
   /** Watermarks of what is in front are not events'; only the end of all counts. */
@@ -189,5 +209,13 @@ export class EventTimeNode implements Receiver {
       this.#allIdle = allIdle
       this.#out.idle(allIdle)
     }
+  }
+}
+
+function slice({ values, timestamps, keys }: EventBatch<any>, start: number, end: number): EventBatch<any> {
+  return {
+    values: values.slice(start, end),
+    timestamps: timestamps.slice(start, end),
+    keys: keys?.slice(start, end),
   }
 }

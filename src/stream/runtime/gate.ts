@@ -34,7 +34,7 @@ export class Gate {
   readonly #merge: Merge
   readonly #own: Channel
   /** What this subtask sent itself and has not been processed. */
-  #waiting: (() => void)[] = []
+  readonly #waiting: (() => void)[] = []
   readonly self: Receiver
 
   constructor(options: {

@@ -9,13 +9,13 @@ interface Part {
  */
 export class OutputQueue implements AsyncIterable<unknown> {
   readonly #capacity: number
-  #visible: Part[] = []
+  readonly #visible: Part[] = []
   #staged: (Part & { readonly checkpointId: number })[] = []
   #held = 0
   #room: PromiseWithResolvers<void> | undefined
   #arrival: PromiseWithResolvers<void> | undefined
   #ended = false
-  #error: unknown
+  #error: Error | undefined
 
   constructor(capacity: number) {
     this.#capacity = capacity
@@ -56,7 +56,7 @@ export class OutputQueue implements AsyncIterable<unknown> {
   }
 
   /** Nothing follows; readers get what is visible, then the error if there is one. */
-  end(error?: unknown): void {
+  end(error?: Error): void {
     this.#ended = true
     this.#error = error
     this.#announce()

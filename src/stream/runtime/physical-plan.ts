@@ -176,7 +176,7 @@ class Compiler {
 
   #node(node: Added): PhysicalEdge {
     const id = this.nodes.length
-    this.nodes.push({ ...node, id } as PhysicalNode)
+    this.nodes.push({ ...node, id })
     return { from: id, side: undefined }
   }
 }

@@ -1,4 +1,4 @@
-import { MillraceError } from '../../base/millrace-error.ts'
+import { MillraceError, messageOf } from '../../base/millrace-error.ts'
 import { reportNothing } from '../../base/report.ts'
 import { nodeWorld } from '../../world/node.ts'
 import type { World } from '../../world/world.ts'
@@ -189,7 +189,8 @@ class StartedJob implements RunningJob {
       for (const queue of this.#outputs.values()) queue.end()
     } catch (error) {
       started.reject(error)
-      for (const queue of this.#outputs.values()) queue.end(error)
+      for (const queue of this.#outputs.values())
+        queue.end(error instanceof Error ? error : new Error(messageOf(error)))
       throw error
     } finally {
       started.resolve()

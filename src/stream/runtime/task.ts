@@ -102,7 +102,7 @@ export class Task {
             await new Promise<void>((resolve) => clock.defer(resolve))
             sliceStartMs = clock.monotonicMs()
           } else {
-            await undefined
+            await Promise.resolve()
           }
           continue
         }

@@ -19,8 +19,8 @@ export class WorkerHost implements JobHost {
     readonly description: JobDescription
     readonly exchanges: number
   }>()
-  #splits = Promise.withResolvers<Readonly<Record<string, readonly Split[]>>>()
-  #opened = Promise.withResolvers<void>()
+  readonly #splits = Promise.withResolvers<Readonly<Record<string, readonly Split[]>>>()
+  readonly #opened = Promise.withResolvers<void>()
   #openedCount = 0
   #endedCount = 0
   #closing = false
