@@ -71,7 +71,7 @@ export function numberProducer(): ClientProgram {
       })
       try {
         while (!stopping()) {
-          for (let count = 1 + random.below(20); count > 0; count--) {
+          for (let count = 1 + random.below(8); count > 0; count--) {
             const value = `${name}.${number++}`
             const partition = random.below(partitions)
             producer.send(
@@ -86,7 +86,7 @@ export function numberProducer(): ClientProgram {
           }
           await producer.blocked()
           if (random.chance(0.3)) await producer.flush()
-          await sleep(world.clock, random.below(60))
+          await sleep(world.clock, random.below(120))
         }
         await producer.flush()
       } finally {
@@ -126,7 +126,7 @@ export function ledgerProducer(): ClientProgram {
           return random.chance(0.8) ? 'commit' : 'abort'
         })
         transaction.outcome = outcome === 'commit' ? 'committed' : 'aborted'
-        await sleep(world.clock, random.below(100))
+        await sleep(world.clock, random.below(200))
       }
     })
   }
@@ -225,24 +225,27 @@ async function inTransaction(
   return outcome
 }
 
-const waiting = new WeakMap<Fetcher, Promise<FetchedRecords | undefined>>()
+/** Polls that nobody has taken the result of yet. */
+const polls = new WeakMap<Fetcher, Promise<FetchedRecords | undefined>>()
 
-/** As `poll`, but gives up after a while, so that a client which shall stop does. */
+/** As `poll`, but gives up after a while, so that a client which shall stop does; the next call gets what comes later. */
 export async function pollUntil(
   fetcher: Fetcher,
   world: World,
   timeoutMs: number,
 ): Promise<FetchedRecords | undefined> {
-  const polled = waiting.get(fetcher) ?? fetcher.poll()
-  waiting.set(fetcher, polled)
-  const done = polled.finally(() => waiting.delete(fetcher))
-  const abort = new AbortController()
+  const polled = polls.get(fetcher) ?? fetcher.poll()
+  polls.set(fetcher, polled)
+  const late = Promise.withResolvers<'late'>()
+  const timer = world.clock.schedule(timeoutMs, () => late.resolve('late'))
+  let outcome: FetchedRecords | undefined | 'late' = undefined
   try {
-    return await Promise.race([done, sleep(world.clock, timeoutMs, abort.signal).then(() => undefined)])
+    outcome = await Promise.race([polled, late.promise])
   } finally {
-    abort.abort()
-    done.catch(() => undefined)
+    timer.cancel()
+    if (outcome !== 'late') polls.delete(fetcher)
   }
+  return outcome === 'late' ? undefined : outcome
 }
 
 export function recordsOf(fetched: FetchedRecords): StoredRecord[] {

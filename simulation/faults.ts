@@ -76,7 +76,7 @@ export async function letThingsGoWrong(targets: FaultTargets, untilMs: number): 
   const kinds = Array.from({ length: 1 + random.below(4) }, () => random.pick(names))
   history.note(`faults: ${kinds.join(', ')}`)
   for (;;) {
-    await sleep(clock, 200 + random.below(3_000))
+    await sleep(clock, 100 + random.below(1_500))
     if (clock.nowMs() >= untilMs) return
     server.check()
     const name = random.pick(kinds)

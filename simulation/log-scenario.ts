@@ -93,7 +93,7 @@ class Scenario {
       ),
     )
     this.#startClients()
-    const untilMs = clock.nowMs() + 5_000 + random.below(15_000)
+    const untilMs = clock.nowMs() + 3_000 + random.below(7_000)
     const faults = { simulation: this.#simulation, server: this.#server, history: this.#history }
     await letThingsGoWrong({ ...faults, killClient: () => this.#killClient() }, untilMs)
     await this.#comeToRest()
