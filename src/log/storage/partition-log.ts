@@ -1,6 +1,7 @@
 import { join } from 'node:path/posix'
 import { assert } from '../../base/assert.ts'
 import { messageOf, MillraceError } from '../../base/millrace-error.ts'
+import type { ReportLevel } from '../../base/report.ts'
 import { ErrorCode } from '../protocol/error-code.ts'
 import {
   type BatchHeader,
@@ -14,21 +15,19 @@ import { AtomicFile } from './atomic-file.ts'
 import { encodeLeaderEpochs } from './checkpoint-files.ts'
 import { GroupCommit } from './group-commit.ts'
 import type { LeaderEpochs } from './leader-epochs.ts'
-import { LogReader, type ReadBuffers } from './log-reader.ts'
-import type { LogSegments } from './log-segments.ts'
+import type { ReadBuffers } from './log-reader.ts'
 import type { PartitionContext } from './partition-context.ts'
+import { PartitionFiles } from './partition-files.ts'
 import type { OpenedPartition } from './partition-recovery.ts'
+import type { AppendResult, ReadResult } from './partition-results.ts'
 import { applyMarker } from './producer-replay.ts'
-import { ProducerSnapshots } from './producer-snapshots.ts'
 import type { OpenTransaction, ProducerState, ProducerStates, ProducerVerdict } from './producer-states.ts'
-import { RecentBatches } from './recent-batches.ts'
 import { expiredSegments } from './retention.ts'
-import { mustRoll } from './roll-policy.ts'
-import { Segment } from './segment.ts'
 import { offsetForTimestamp, offsetOfMaxTimestamp, type TimestampedOffset } from './timestamp-lookup.ts'
 import { timestampProblem } from './timestamp-policy.ts'
 import type { TopicConfig } from './topic-config.ts'
-import type { AbortedTransaction } from './transaction-index.ts'
+
+export type { AppendResult, ReadResult } from './partition-results.ts'
 
 /**
  * One partition: appends, reads, durability, transactions, retention.
@@ -46,13 +45,10 @@ export class PartitionLog {
   readonly partition: number
   readonly path: string
   readonly #context: PartitionContext
-  readonly #segments: LogSegments
+  readonly #files: PartitionFiles
   readonly #producers: ProducerStates
-  readonly #snapshots: ProducerSnapshots
   readonly #leaderEpochs: LeaderEpochs
   readonly #leaderEpochFile: AtomicFile
-  readonly #recent: RecentBatches
-  readonly #reader: LogReader
   readonly #commit: GroupCommit
   readonly #listeners = new Set<() => void>()
   #config: TopicConfig
@@ -60,14 +56,8 @@ export class PartitionLog {
   #deletions: Promise<unknown> = Promise.resolve()
   #endOffset: number
   #logStartOffset: number
-  /** Rolled, and not yet on the device as a whole. */
-  #unsynced: Segment[]
-  /** Files were created or removed since the directory was last synced. */
-  #directoryDirty: boolean
   /** The topic, as something that exists, is on the device. */
   #creationSynced: boolean
-  /** A failed write left bytes behind the end of the active segment that could not be cut. */
-  #rubbish = false
   /** Why appends and syncs are refused: the partition was deleted or closed. */
   #ended: MillraceError | undefined
 
@@ -87,22 +77,17 @@ export class PartitionLog {
     this.path = options.path
     this.#context = options.context
     this.#config = options.config
-    this.#segments = opened.segments
     this.#producers = opened.producers
-    this.#snapshots = new ProducerSnapshots({
-      files: options.context.files,
-      directory: options.path,
-      offsets: opened.snapshotOffsets,
-      synced: !opened.recovered,
+    this.#files = new PartitionFiles({
+      ...options,
+      config: () => this.#config,
+      onSnapshotFailed: (error) =>
+        this.#report('warn', 'producers were not saved', { reason: messageOf(error) }),
     })
     this.#leaderEpochs = opened.leaderEpochs
     this.#endOffset = opened.endOffset
     this.#logStartOffset = opened.logStartOffset
-    this.#directoryDirty = options.created || opened.recovered
     this.#creationSynced = !options.created
-    this.#recent = new RecentBatches(opened.endOffset)
-    this.#reader = new LogReader(opened.segments, this.#recent)
-    this.#unsynced = [...opened.unsynced]
     if (this.#leaderEpochs.all().length === 0) this.#leaderEpochs.begin(0, opened.logStartOffset)
     this.#leaderEpochFile = new AtomicFile({
       disk: options.context.files.disk,
@@ -113,14 +98,10 @@ export class PartitionLog {
       place: { topic: options.topic, partition: options.partition },
       endOffset: () => this.#endOffset,
       before: () => (this.#creationSynced ? undefined : this.#syncCreation()),
-      prepare: () => this.#prepareSync(),
+      prepare: () => this.#files.prepareSync(),
       onDurable: () => this.#notify(),
       onFailure: (error) =>
-        this.#context.report(
-          'error',
-          'partition takes no more writes',
-          this.#fields({ reason: error.message }),
-        ),
+        this.#report('error', 'partition takes no more writes', { reason: error.message }),
     })
   }
 
@@ -150,11 +131,11 @@ export class PartitionLog {
 
   /** Bytes of all segment files. */
   get sizeBytes(): number {
-    return this.#segments.sizeBytes()
+    return this.#files.segments.sizeBytes()
   }
 
   get segmentCount(): number {
-    return this.#segments.count
+    return this.#files.segments.count
   }
 
   /** Why the partition takes no writes, undefined while it does. */
@@ -216,7 +197,7 @@ export class PartitionLog {
     const failure = this.#write(batch, { lastOffsetDelta, maxTimestampMs: nowMs, nowMs })
     if (failure !== undefined) return failure
     const aborted = applyMarker(this.#producers, marker, { offset: baseOffset, nowMs })
-    if (aborted !== undefined) this.#segments.active.transactions.append(aborted)
+    if (aborted !== undefined) this.#files.segments.active.transactions.append(aborted)
     this.#advanced()
     return this.#appended(baseOffset, -1)
   }
@@ -244,7 +225,7 @@ export class PartitionLog {
     }
     if (offset < this.#logStartOffset || offset > this.#endOffset) return { kind: 'out-of-range', ...bounds }
     if (options.isolation === 'read_uncommitted') {
-      const { records } = this.#reader.read({
+      const { records } = this.#files.reader.read({
         offset,
         upperOffset: this.#endOffset,
         maxBytes,
@@ -254,9 +235,15 @@ export class PartitionLog {
       return { kind: 'data', records, abortedTransactions: null, ...bounds }
     }
     const upperOffset = Math.min(bounds.lastStableOffset, this.durableOffset)
-    const { records, nextOffset } = this.#reader.read({ offset, upperOffset, maxBytes, minOneBatch, buffers })
+    const { records, nextOffset } = this.#files.reader.read({
+      offset,
+      upperOffset,
+      maxBytes,
+      minOneBatch,
+      buffers,
+    })
     const abortedTransactions =
-      records.length === 0 ? [] : this.#abortedTransactions({ from: offset, to: nextOffset })
+      records.length === 0 ? [] : this.#files.abortedTransactions({ from: offset, to: nextOffset })
     return { kind: 'data', records, abortedTransactions, ...bounds }
   }
 
@@ -277,12 +264,12 @@ export class PartitionLog {
 
   /** The first record whose timestamp (ms) is the given one or later, looked for inside compressed batches. */
   offsetForTimestamp(timestamp: number): TimestampedOffset | undefined {
-    return offsetForTimestamp(this.#segments, timestamp, this.#logStartOffset)
+    return offsetForTimestamp(this.#files.segments, timestamp, this.#logStartOffset)
   }
 
   /** The first record with the largest timestamp. */
   offsetOfMaxTimestamp(): TimestampedOffset | undefined {
-    return offsetOfMaxTimestamp(this.#segments, this.#logStartOffset)
+    return offsetOfMaxTimestamp(this.#files.segments, this.#logStartOffset)
   }
 
   /** Where the log of a leader epoch ends; −1 and −1 when the epoch is not known. */
@@ -323,7 +310,7 @@ export class PartitionLog {
       ? { retentionMs, retentionBytes, nowMs }
       : { retentionMs: -1, retentionBytes: -1, nowMs }
     const expired = (): number => this.#expired(limits)
-    if (this.refusal === undefined && expired() === this.#segments.count) this.#tryRoll(nowMs)
+    if (this.refusal === undefined && expired() === this.#files.segments.count) this.#tryRoll(nowMs)
     return await this.#deleteSegments(expired)
   }
 
@@ -347,18 +334,15 @@ export class PartitionLog {
       this.#leaderEpochs.begin(this.#leaderEpochs.current + 1, this.#endOffset)
       await this.#leaderEpochFile.save()
     } catch (error) {
-      this.#context.report(
-        'error',
-        'recovered partition could not be synced',
-        this.#fields({ reason: messageOf(error) }),
-      )
+      this.#report('error', 'recovered partition could not be synced', { reason: messageOf(error) })
     }
   }
 
   /** The recovery point `offset` is on disk: older snapshots of the producers are not needed any more. */
   recoveryPointSaved(offset: number): void {
     if (this.#ended !== undefined) return
-    this.#snapshots.prune(this.#segments.at(this.#segments.indexOf(offset - 1))!.baseOffset)
+    const { segments, snapshots } = this.#files
+    snapshots.prune(segments.at(segments.indexOf(offset - 1))!.baseOffset)
   }
 
   /**
@@ -371,18 +355,14 @@ export class PartitionLog {
     let clean = false
     try {
       if (isWhole) {
-        if (this.#rubbish) this.#cutRubbish()
-        this.#snapshots.take(this.#endOffset, this.#producers)
-        const { active } = this.#segments
-        active.seal()
-        await Promise.all([this.settle(), active.syncAll(), this.#leaderEpochFile.save()])
-        await this.#snapshots.sync()
-        await this.#context.files.disk.syncDirectory(this.path)
+        await Promise.all([
+          this.#files.finish(this.#endOffset, () => this.settle()),
+          this.#leaderEpochFile.save(),
+        ])
         clean = true
       }
     } catch (error) {
-      const reason = messageOf(error)
-      this.#context.report('error', 'partition could not be closed in order', this.#fields({ reason }))
+      this.#report('error', 'partition could not be closed in order', { reason: messageOf(error) })
     }
     await Promise.all([this.#deletions, this.#leaderEpochFile.idle()])
     this.#closeFiles()
@@ -408,8 +388,7 @@ export class PartitionLog {
 
   #closeFiles(): void {
     this.#commit.fail(this.#ended!)
-    for (const segment of this.#segments.all()) segment.close()
-    this.#snapshots.close()
+    this.#files.close()
   }
 
   /** Writes a batch at the end of the log, rolling first when it is time; undefined when it is in. */
@@ -421,40 +400,17 @@ export class PartitionLog {
     const lastOffset = baseOffset + written.lastOffsetDelta
     setBaseOffset(batch, 0, baseOffset)
     setPartitionLeaderEpoch(batch, 0, this.#leaderEpochs.current)
-    let active = this.#segments.active
+    const { maxTimestampMs, nowMs } = written
     try {
-      if (this.#rubbish) this.#cutRubbish()
-      if (
-        mustRoll(
-          active,
-          { sizeBytes: batch.length, lastOffset, maxTimestampMs: written.maxTimestampMs },
-          { config: this.#config, nowMs: written.nowMs },
-        )
-      ) {
-        this.#roll(written.nowMs)
-        active = this.#segments.active
-      }
-      const position = active.sizeBytes
-      active.append(batch, { lastOffset, maxTimestampMs: written.maxTimestampMs })
-      this.#recent.add(lastOffset, position)
+      this.#files.write(batch, { baseOffset, lastOffset, maxTimestampMs, nowMs })
     } catch (error) {
-      this.#rubbish = true
-      try {
-        this.#cutRubbish()
-      } catch {
-        // Tried again before the next append; until then nothing reads behind the end.
-      }
-      const message = `${this.topic}-${this.partition}: the batch was not written: ${messageOf(error)}`
-      this.#context.report('error', 'append failed', this.#fields({ reason: messageOf(error) }))
+      const reason = messageOf(error)
+      this.#report('error', 'append failed', { reason })
+      const message = `${this.topic}-${this.partition}: the batch was not written: ${reason}`
       return { kind: 'rejected', error: ErrorCode.KAFKA_STORAGE_ERROR, message }
     }
     this.#endOffset = lastOffset + 1
     return undefined
-  }
-
-  #cutRubbish(): void {
-    this.#segments.active.cutRubbish()
-    this.#rubbish = false
   }
 
   #advanced(): void {
@@ -468,55 +424,14 @@ export class PartitionLog {
     for (const listener of this.#listeners) listener()
   }
 
-  /** Closes the active segment and begins a new one; what was closed reaches the device with the next sync. */
-  #roll(nowMs: number): void {
-    const closed = this.#segments.active
-    const created = Segment.create(
-      {
-        files: this.#context.files,
-        directory: this.path,
-        baseOffset: this.#endOffset,
-        indexIntervalBytes: () => this.#config.indexIntervalBytes,
-      },
-      nowMs,
-    )
-    this.#segments.add(created)
-    this.#recent.restartAt(this.#endOffset)
-    this.#unsynced.push(closed)
-    this.#directoryDirty = true
-    try {
-      this.#snapshots.take(this.#endOffset, this.#producers)
-    } catch (error) {
-      // An older snapshot and the log itself tell the same, only slower.
-      this.#context.report('warn', 'producers were not saved', this.#fields({ reason: messageOf(error) }))
-    }
-  }
-
   /** False when there is no room for a new segment. */
   #tryRoll(nowMs: number): boolean {
     try {
-      this.#roll(nowMs)
+      this.#files.roll(this.#endOffset, nowMs)
       return true
     } catch (error) {
-      this.#context.report('warn', 'segment was not closed', this.#fields({ reason: messageOf(error) }))
+      this.#report('warn', 'segment was not closed', { reason: messageOf(error) })
       return false
-    }
-  }
-
-  /** The round of a group commit: what was rolled, as a whole, and the tail. */
-  #prepareSync(): () => Promise<void> {
-    const rolled = this.#unsynced
-    const { active } = this.#segments
-    for (const segment of [...rolled, active]) segment.rewriteDoubtful()
-    for (const segment of rolled) segment.seal()
-    const directoryDirty = this.#directoryDirty
-    return async () => {
-      const syncs = [active.log.sync()]
-      if (rolled.length > 0) syncs.push(this.#snapshots.sync(), ...rolled.map((segment) => segment.syncAll()))
-      if (directoryDirty) syncs.push(this.#context.files.disk.syncDirectory(this.path))
-      this.#directoryDirty = false
-      this.#unsynced = []
-      await Promise.all(syncs)
     }
   }
 
@@ -537,7 +452,7 @@ export class PartitionLog {
     readonly retentionBytes: number
     readonly nowMs: number
   }): number {
-    return expiredSegments(this.#segments.all(), { ...limits, logStartOffset: this.#logStartOffset })
+    return expiredSegments(this.#files.segments.all(), { ...limits, logStartOffset: this.#logStartOffset })
   }
 
   /**
@@ -550,7 +465,7 @@ export class PartitionLog {
       try {
         return await this.#deleteExpired(expired)
       } catch (error) {
-        this.#context.report('warn', 'segments were not deleted', this.#fields({ reason: messageOf(error) }))
+        this.#report('warn', 'segments were not deleted', { reason: messageOf(error) })
         return 0
       }
     })
@@ -561,37 +476,20 @@ export class PartitionLog {
   async #deleteExpired(expired: () => number): Promise<number> {
     if (this.refusal !== undefined || expired() === 0) return 0
     await this.settle()
-    let count = Math.min(expired(), this.#segments.count - 1)
-    while (count > 0 && !this.#snapshots.hasDurable(this.#segments.at(count)!.baseOffset)) count--
+    const { segments, snapshots } = this.#files
+    let count = Math.min(expired(), segments.count - 1)
+    while (count > 0 && !snapshots.hasDurable(segments.at(count)!.baseOffset)) count--
     if (count === 0 || this.#ended !== undefined) return 0
-    const { baseOffset } = this.#segments.at(count)!
+    const { baseOffset } = segments.at(count)!
     if (baseOffset > this.#logStartOffset) {
       this.#moveStart(baseOffset)
       this.#notify()
     }
     await this.#context.logStartsSaved()
-    return this.#ended === undefined ? this.#removeBelow(baseOffset) : 0
-  }
-
-  #removeBelow(offset: number): number {
-    const removed = this.#segments.takeFirst(this.#segments.indexOf(offset))
-    for (const segment of removed) segment.remove()
-    this.#directoryDirty = true
-    this.#context.report(
-      'debug',
-      'segments deleted',
-      this.#fields({ count: removed.length, logStartOffset: this.#logStartOffset }),
-    )
-    return removed.length
-  }
-
-  #abortedTransactions(range: { readonly from: number; readonly to: number }): readonly AbortedTransaction[] {
-    const found: AbortedTransaction[] = []
-    const segments = this.#segments
-    for (let index = segments.indexOf(range.from); index < segments.count; index++) {
-      if (segments.at(index)!.transactions.collect(range, found)) break
-    }
-    return found
+    if (this.#ended !== undefined) return 0
+    const removed = this.#files.removeBelow(baseOffset)
+    this.#report('debug', 'segments deleted', { count: removed, logStartOffset: this.#logStartOffset })
+    return removed
   }
 
   #answer(verdict: Exclude<ProducerVerdict, { kind: 'accepted' }>, stampsTime: boolean): AppendResult {
@@ -616,40 +514,10 @@ export class PartitionLog {
     }
   }
 
-  #fields(more: Readonly<Record<string, unknown>>): Record<string, unknown> {
-    return { topic: this.topic, partition: this.partition, ...more }
+  #report(level: ReportLevel, event: string, fields: Readonly<Record<string, unknown>>): void {
+    this.#context.report(level, event, { topic: this.topic, partition: this.partition, ...fields })
   }
 }
-
-export type AppendResult =
-  | {
-      /** `duplicate`: the batch was appended before; the offsets are those that it got then. */
-      readonly kind: 'appended' | 'duplicate'
-      readonly baseOffset: number
-      readonly lastOffset: number
-      /** The records' timestamp when the topic says LogAppendTime, otherwise −1. */
-      readonly logAppendTimeMs: number
-      readonly logStartOffset: number
-    }
-  | { readonly kind: 'rejected'; readonly error: ErrorCode; readonly message: string }
-
-export type ReadResult =
-  | {
-      readonly kind: 'data'
-      /** Whole batches as they lie in the file; empty when there is nothing to give. */
-      readonly records: Buffer
-      readonly highWatermark: number
-      readonly lastStableOffset: number
-      readonly logStartOffset: number
-      /** Whose data in `records` is to be dropped from which offset on; null for read_uncommitted. */
-      readonly abortedTransactions: readonly AbortedTransaction[] | null
-    }
-  | {
-      readonly kind: 'out-of-range'
-      readonly highWatermark: number
-      readonly lastStableOffset: number
-      readonly logStartOffset: number
-    }
 
 function refused(error: MillraceError): AppendResult {
   return { kind: 'rejected', error: ErrorCode.KAFKA_STORAGE_ERROR, message: error.message }

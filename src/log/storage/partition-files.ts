@@ -1,0 +1,176 @@
+import { LogReader } from './log-reader.ts'
+import type { LogSegments } from './log-segments.ts'
+import type { PartitionContext } from './partition-context.ts'
+import type { OpenedPartition } from './partition-recovery.ts'
+import { ProducerSnapshots } from './producer-snapshots.ts'
+import type { ProducerStates } from './producer-states.ts'
+import { RecentBatches } from './recent-batches.ts'
+import { mustRoll } from './roll-policy.ts'
+import { Segment } from './segment.ts'
+import type { TopicConfig } from './topic-config.ts'
+import type { AbortedTransaction } from './transaction-index.ts'
+
+/**
+ * The files of a partition: writes at the end of the last segment, begins new ones, and knows what has still to reach the
+ * device.
+ *
+ * Invariants:
+ *  - A write that failed has changed nothing that a reader or a restart could see.
+ *  - What was rolled reaches the device as a whole (log, indexes, snapshot, directory) before any later record counts as
+ *    durable.
+ */
+export class PartitionFiles {
+  readonly segments: LogSegments
+  readonly snapshots: ProducerSnapshots
+  readonly reader: LogReader
+  readonly #context: PartitionContext
+  readonly #path: string
+  readonly #config: () => TopicConfig
+  readonly #producers: ProducerStates
+  readonly #recent: RecentBatches
+  readonly #onSnapshotFailed: (error: unknown) => void
+  /** Rolled, and not yet on the device as a whole. */
+  #unsynced: Segment[]
+  /** Files were created or removed since the directory was last synced. */
+  #directoryDirty: boolean
+  /** A failed write left bytes behind the end of the active segment that could not be cut. */
+  #rubbish = false
+
+  constructor(options: {
+    readonly context: PartitionContext
+    readonly path: string
+    readonly config: () => TopicConfig
+    readonly opened: OpenedPartition
+    /** The directory was made just now. */
+    readonly created: boolean
+    readonly onSnapshotFailed: (error: unknown) => void
+  }) {
+    const { context, path, opened } = options
+    this.#context = context
+    this.#path = path
+    this.#config = options.config
+    this.#producers = opened.producers
+    this.#onSnapshotFailed = options.onSnapshotFailed
+    this.segments = opened.segments
+    this.snapshots = new ProducerSnapshots({
+      files: context.files,
+      directory: path,
+      offsets: opened.snapshotOffsets,
+      synced: !opened.recovered,
+    })
+    this.#recent = new RecentBatches(opened.endOffset)
+    this.reader = new LogReader(opened.segments, this.#recent)
+    this.#unsynced = [...opened.unsynced]
+    this.#directoryDirty = options.created || opened.recovered
+  }
+
+  /** Writes a batch at the end, rolling first when it is time. Throws what the disk throws, with nothing changed. */
+  write(
+    batch: Buffer,
+    placed: {
+      readonly baseOffset: number
+      readonly lastOffset: number
+      readonly maxTimestampMs: number
+      readonly nowMs: number
+    },
+  ): void {
+    const { lastOffset, maxTimestampMs, nowMs } = placed
+    if (this.#rubbish) this.#cutRubbish()
+    const next = { sizeBytes: batch.length, lastOffset, maxTimestampMs }
+    if (mustRoll(this.segments.active, next, { config: this.#config(), nowMs }))
+      this.roll(placed.baseOffset, nowMs)
+    const { active } = this.segments
+    const position = active.sizeBytes
+    try {
+      active.append(batch, { lastOffset, maxTimestampMs })
+    } catch (error) {
+      this.#rubbish = true
+      try {
+        this.#cutRubbish()
+      } catch {
+        // Tried again before the next write; until then nothing looks behind the end.
+      }
+      throw error
+    }
+    this.#recent.add(lastOffset, position)
+  }
+
+  /** Closes the active segment and begins a new one; what was closed reaches the device with the next sync. */
+  roll(endOffset: number, nowMs: number): void {
+    const closed = this.segments.active
+    const created = Segment.create(
+      {
+        files: this.#context.files,
+        directory: this.#path,
+        baseOffset: endOffset,
+        indexIntervalBytes: () => this.#config().indexIntervalBytes,
+      },
+      nowMs,
+    )
+    this.segments.add(created)
+    this.#recent.restartAt(endOffset)
+    this.#unsynced.push(closed)
+    this.#directoryDirty = true
+    try {
+      this.snapshots.take(endOffset, this.#producers)
+    } catch (error) {
+      // An older snapshot and the log itself tell the same, only slower.
+      this.#onSnapshotFailed(error)
+    }
+  }
+
+  /** Writes what a sync needs written, and returns what waits for the device: what was rolled, as a whole, and the tail. */
+  prepareSync(): () => Promise<void> {
+    const rolled = this.#unsynced
+    const { active } = this.segments
+    for (const segment of [...rolled, active]) segment.rewriteDoubtful()
+    for (const segment of rolled) segment.seal()
+    const directoryDirty = this.#directoryDirty
+    return async () => {
+      const syncs = [active.log.sync()]
+      if (rolled.length > 0) syncs.push(this.snapshots.sync(), ...rolled.map((segment) => segment.syncAll()))
+      if (directoryDirty) syncs.push(this.#context.files.disk.syncDirectory(this.#path))
+      this.#directoryDirty = false
+      this.#unsynced = []
+      await Promise.all(syncs)
+    }
+  }
+
+  /** Removes the segments below the one that begins at `offset`; returns how many. */
+  removeBelow(offset: number): number {
+    const removed = this.segments.takeFirst(this.segments.indexOf(offset))
+    for (const segment of removed) segment.remove()
+    this.#directoryDirty = true
+    return removed.length
+  }
+
+  abortedTransactions(range: { readonly from: number; readonly to: number }): readonly AbortedTransaction[] {
+    const found: AbortedTransaction[] = []
+    const { segments } = this
+    for (let index = segments.indexOf(range.from); index < segments.count; index++) {
+      if (segments.at(index)!.transactions.collect(range, found)) break
+    }
+    return found
+  }
+
+  /** Brings everything to the device, so that the next start need not look at the tail. `settle` syncs the records. */
+  async finish(endOffset: number, settle: () => Promise<void>): Promise<void> {
+    if (this.#rubbish) this.#cutRubbish()
+    this.snapshots.take(endOffset, this.#producers)
+    const { active } = this.segments
+    active.seal()
+    await Promise.all([settle(), active.syncAll()])
+    await this.snapshots.sync()
+    await this.#context.files.disk.syncDirectory(this.#path)
+  }
+
+  close(): void {
+    for (const segment of this.segments.all()) segment.close()
+    this.snapshots.close()
+  }
+
+  #cutRubbish(): void {
+    this.segments.active.cutRubbish()
+    this.#rubbish = false
+  }
+}
