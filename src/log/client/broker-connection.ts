@@ -28,6 +28,8 @@ export interface BrokerConnectionOptions {
   readonly port: number
   readonly clientId: string
   readonly timeoutMs: number
+  /** The cluster is known to speak Kafka's protocol: a connection that ends before the first answer was just lost. */
+  readonly isKafka: boolean
 }
 
 interface Waiting {
@@ -51,7 +53,7 @@ export class BrokerConnection {
   readonly #waiting: Waiting[] = []
   #timer: Timer | undefined
   #nextCorrelationId = 0
-  #answered = false
+  #answered: boolean
   #closedBy: Error | undefined
 
   /** Connects and agrees on versions. Throws `MR_CONNECT_FAILED`, `MR_NOT_KAFKA` or `MR_REQUEST_TIMEOUT`. */
@@ -73,6 +75,7 @@ export class BrokerConnection {
       ? `[${options.host}]:${options.port}`
       : `${options.host}:${options.port}`
     this.#clock = options.world.clock
+    this.#answered = options.isKafka
     this.#clientId = options.clientId
     this.#connection = connection
     this.#frames = new ResponseFrames((frame) => this.#onFrame(frame))

@@ -65,6 +65,7 @@ class Client implements LogClient {
   readonly #ended = new AbortController()
   #brokers: ReadonlyMap<number, BrokerAddress> = new Map()
   #controllerId = -1
+  #isKafka = false
 
   constructor(options: ClientOptions) {
     this.world = options.world
@@ -249,7 +250,9 @@ class Client implements LogClient {
         world: this.world,
         clientId: this.clientId,
         timeoutMs,
+        isKafka: this.#isKafka,
       })
+      this.#isKafka = true
       this.#failures.delete(key)
       if (this.#ended.signal.aborted) {
         connection.close(clientClosed())
