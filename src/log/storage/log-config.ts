@@ -12,7 +12,7 @@ export interface LogConfig {
   readonly producerIdExpirationMs?: number
   /** How long appended records stay unsynced at most when nobody waits for them, ms. Default 5,000. */
   readonly flushIntervalMs?: number
-  /** How often recovery points are written down, ms: they bound the work after a crash. Default 60,000. */
+  /** How often recovery points are written down, ms: they bound the work after a crash. Default 10,000. */
   readonly checkpointIntervalMs?: number
 }
 
@@ -22,5 +22,5 @@ export const LOG_CONFIG_DEFAULTS = {
   maxOpenFiles: 1000,
   producerIdExpirationMs: 86_400_000,
   flushIntervalMs: 5_000,
-  checkpointIntervalMs: 60_000,
+  checkpointIntervalMs: 10_000,
 } as const

@@ -23,6 +23,7 @@ import type { AppendResult, ReadResult } from './partition-results.ts'
 import { applyMarker } from './producer-replay.ts'
 import type { OpenTransaction, ProducerState, ProducerStates, ProducerVerdict } from './producer-states.ts'
 import { expiredSegments } from './retention.ts'
+import { SegmentDeletion } from './segment-deletion.ts'
 import { offsetForTimestamp, offsetOfMaxTimestamp, type TimestampedOffset } from './timestamp-lookup.ts'
 import { timestampProblem } from './timestamp-policy.ts'
 import type { TopicConfig } from './topic-config.ts'
@@ -50,10 +51,9 @@ export class PartitionLog {
   readonly #leaderEpochs: LeaderEpochs
   readonly #leaderEpochFile: AtomicFile
   readonly #commit: GroupCommit
+  readonly #deletion: SegmentDeletion
   readonly #listeners = new Set<() => void>()
   #config: TopicConfig
-  /** The last of the deletions of segments; they run one after the other. */
-  #deletions: Promise<unknown> = Promise.resolve()
   #endOffset: number
   #logStartOffset: number
   /** The topic, as something that exists, is on the device. */
@@ -93,6 +93,14 @@ export class PartitionLog {
       disk: options.context.files.disk,
       path: join(options.path, 'leader-epoch-checkpoint'),
       render: () => encodeLeaderEpochs(this.#leaderEpochs.all()),
+    })
+    this.#deletion = new SegmentDeletion({
+      files: this.#files,
+      isWritable: () => this.refusal === undefined,
+      settle: () => this.settle(),
+      moveStart: (offset) => this.#moveStart(offset),
+      startSaved: () => this.#context.logStartsSaved(),
+      onFailure: (reason) => this.#report('warn', 'segments were not deleted', { reason }),
     })
     this.#commit = new GroupCommit(opened.durableOffset, {
       place: { topic: options.topic, partition: options.partition },
@@ -294,8 +302,7 @@ export class PartitionLog {
     if (offset < 0 || offset > this.#endOffset) return false
     if (offset <= this.#logStartOffset) return true
     this.#moveStart(offset)
-    this.#notify()
-    void this.#deleteSegments(() => this.#expired({ retentionMs: -1, retentionBytes: -1, nowMs: 0 }))
+    void this.#deletion.run(() => this.#expired({ retentionMs: -1, retentionBytes: -1, nowMs: 0 }))
     return true
   }
 
@@ -311,7 +318,7 @@ export class PartitionLog {
       : { retentionMs: -1, retentionBytes: -1, nowMs }
     const expired = (): number => this.#expired(limits)
     if (this.refusal === undefined && expired() === this.#files.segments.count) this.#tryRoll(nowMs)
-    return await this.#deleteSegments(expired)
+    return await this.#deletion.run(expired)
   }
 
   /** Makes sure that what was found or changed outside of appends is on the device: after recovery, before closing. */
@@ -364,7 +371,7 @@ export class PartitionLog {
     } catch (error) {
       this.#report('error', 'partition could not be closed in order', { reason: messageOf(error) })
     }
-    await Promise.all([this.#deletions, this.#leaderEpochFile.idle()])
+    await Promise.all([this.#deletion.idle(), this.#leaderEpochFile.idle()])
     this.#closeFiles()
     return clean
   }
@@ -443,8 +450,10 @@ export class PartitionLog {
   }
 
   #moveStart(offset: number): void {
+    if (offset <= this.#logStartOffset) return
     this.#logStartOffset = offset
     if (this.#leaderEpochs.advanceStartTo(offset)) this.#leaderEpochFile.save().catch(ignoreReported)
+    this.#notify()
   }
 
   #expired(limits: {
@@ -453,43 +462,6 @@ export class PartitionLog {
     readonly nowMs: number
   }): number {
     return expiredSegments(this.#files.segments.all(), { ...limits, logStartOffset: this.#logStartOffset })
-  }
-
-  /**
-   * Deletes the oldest segments, as many as `expired` says, but for the active one. The order is such that a crash in
-   * between does no harm: first a snapshot of the producers at the new beginning is on the device (they could not be
-   * replayed any more), then the new log start is, then files go.
-   */
-  #deleteSegments(expired: () => number): Promise<number> {
-    const deletion = this.#deletions.then(async () => {
-      try {
-        return await this.#deleteExpired(expired)
-      } catch (error) {
-        this.#report('warn', 'segments were not deleted', { reason: messageOf(error) })
-        return 0
-      }
-    })
-    this.#deletions = deletion
-    return deletion
-  }
-
-  async #deleteExpired(expired: () => number): Promise<number> {
-    if (this.refusal !== undefined || expired() === 0) return 0
-    await this.settle()
-    const { segments, snapshots } = this.#files
-    let count = Math.min(expired(), segments.count - 1)
-    while (count > 0 && !snapshots.hasDurable(segments.at(count)!.baseOffset)) count--
-    if (count === 0 || this.#ended !== undefined) return 0
-    const { baseOffset } = segments.at(count)!
-    if (baseOffset > this.#logStartOffset) {
-      this.#moveStart(baseOffset)
-      this.#notify()
-    }
-    await this.#context.logStartsSaved()
-    if (this.#ended !== undefined) return 0
-    const removed = this.#files.removeBelow(baseOffset)
-    this.#report('debug', 'segments deleted', { count: removed, logStartOffset: this.#logStartOffset })
-    return removed
   }
 
   #answer(verdict: Exclude<ProducerVerdict, { kind: 'accepted' }>, stampsTime: boolean): AppendResult {
