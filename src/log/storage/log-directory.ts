@@ -1,17 +1,12 @@
 import { join } from 'node:path/posix'
 import { messageOf, MillraceError } from '../../base/millrace-error.ts'
 import type { Report } from '../../base/report.ts'
-import { makeDurableDirectory, readText, writeAtomically, writeWhole } from '../../world/files.ts'
+import { makeDurableDirectory, writeAtomically, writeWhole } from '../../world/files.ts'
 import type { DiskLock, Timer, World } from '../../world/world.ts'
-import { AtomicFile } from './atomic-file.ts'
 import { BackgroundFlush } from './background-flush.ts'
-import {
-  CLEAN_SHUTDOWN_TEXT,
-  decodeOffsetCheckpoint,
-  encodeOffsetCheckpoint,
-  encodePartitionMetadata,
-} from './checkpoint-files.ts'
+import { CLEAN_SHUTDOWN_TEXT, encodePartitionMetadata } from './checkpoint-files.ts'
 import { openIdentity, randomId } from './directory-identity.ts'
+import { LogCheckpoints } from './log-checkpoints.ts'
 import { LOG_CONFIG_DEFAULTS, type LogConfig } from './log-config.ts'
 import { OpenFiles } from './open-files.ts'
 import { arrangeTopicDirectories, removeDirectories, retireDirectory } from './partition-directories.ts'
@@ -20,7 +15,10 @@ import { PartitionLog } from './partition-log.ts'
 import { openPartition } from './partition-recovery.ts'
 import { ProducerIds } from './producer-ids.ts'
 import { parseTopicConfig, type TopicConfig } from './topic-config.ts'
+import { MutableTopic, type Topic } from './topic.ts'
 import { type TopicEntry, TopicRegistry } from './topic-registry.ts'
+
+export type { Topic } from './topic.ts'
 
 /**
  * A data directory: all topics of a log, in Kafka's layout.
@@ -49,8 +47,7 @@ export class LogDirectory {
   readonly #files: OpenFiles
   readonly #flush: BackgroundFlush
   readonly #context: PartitionContext
-  readonly #recoveryPoints: AtomicFile
-  readonly #logStarts: AtomicFile
+  readonly #checkpoints: LogCheckpoints
   #producerIds!: ProducerIds
   #checkpointTimer: Timer | undefined
   #removals: Promise<void> = Promise.resolve()
@@ -79,14 +76,12 @@ export class LogDirectory {
       report,
       intervalMs: this.#config.flushIntervalMs,
     })
-    this.#recoveryPoints = this.#checkpointFile(
-      'recovery-point-offset-checkpoint',
-      (partition) => partition.durableOffset,
-    )
-    this.#logStarts = this.#checkpointFile(
-      'log-start-offset-checkpoint',
-      (partition) => partition.logStartOffset,
-    )
+    this.#checkpoints = new LogCheckpoints({
+      disk: world.disk,
+      directory: path,
+      report,
+      partitions: () => this.#partitions(),
+    })
     this.#context = {
       clock: world.clock,
       files: this.#files,
@@ -94,7 +89,7 @@ export class LogDirectory {
       producerIdExpirationMs: this.#config.producerIdExpirationMs,
       topicsSynced: () => this.#registry.synced(),
       onDirty: (partition) => this.#flush.dirty(partition),
-      logStartsSaved: () => this.#logStarts.save(),
+      logStartsSaved: () => this.#checkpoints.saveLogStarts(),
     }
   }
 
@@ -196,8 +191,7 @@ export class LogDirectory {
   setTopicConfig(name: string, config: Readonly<Record<string, string>>): void {
     this.#mustBeOpen()
     const topic = this.#mustHave(name)
-    topic.config = this.#typedConfig({ ...config })
-    for (const partition of topic.partitions) partition.config = topic.config
+    topic.configure(this.#typedConfig({ ...config }))
     this.#registry.put({ ...this.#registry.get(name)!, config: { ...config } })
     this.#saveTopics()
   }
@@ -228,13 +222,8 @@ export class LogDirectory {
   }
 
   /** Writes recovery points down. Happens by itself from time to time and at `close`. */
-  async checkpoint(): Promise<void> {
-    const points = [...this.#partitions()].map((partition) => ({
-      partition,
-      offset: partition.durableOffset,
-    }))
-    await this.#recoveryPoints.save()
-    for (const { partition, offset } of points) partition.recoveryPointSaved(offset)
+  checkpoint(): Promise<void> {
+    return this.#checkpoints.saveRecoveryPoints()
   }
 
   /** Syncs and closes everything, so that the next start need not look for torn tails; gives the lock back. */
@@ -249,7 +238,7 @@ export class LogDirectory {
     await this.#removals
     try {
       const closed = await inGroups([...this.#partitions()], (partition) => partition.close())
-      await Promise.all([this.#registry.synced(), this.#recoveryPoints.save(), this.#logStarts.save()])
+      await Promise.all([this.#registry.synced(), this.checkpoint(), this.#checkpoints.saveLogStarts()])
       if (closed.every((clean) => clean)) {
         await writeAtomically(this.#world.disk, this.#cleanShutdownPath, CLEAN_SHUTDOWN_TEXT)
       }
@@ -258,7 +247,7 @@ export class LogDirectory {
       this.#report('error', 'the log could not be closed in order', { path: this.path, reason })
     } finally {
       // Whoever takes the lock next must be the only one who writes.
-      const writers = [this.#registry, this.#recoveryPoints, this.#logStarts, this.#producerIds]
+      const writers = [this.#registry, this.#checkpoints, this.#producerIds]
       await Promise.all(writers.map((writer) => writer.idle()))
       this.#lock.release()
     }
@@ -278,8 +267,7 @@ export class LogDirectory {
       registry: this.#registry,
       adoptAll: options.adoptAll,
     })
-    const recoveryPoints = this.#readCheckpoint(this.#recoveryPoints.path)
-    const logStarts = this.#readCheckpoint(this.#logStarts.path)
+    const { recoveryPoints, logStarts } = this.#checkpoints.read()
     for (const entry of this.#registry.topics()) {
       const topic = new MutableTopic(entry, this.#typedConfig(entry.config))
       for (let partition = 0; partition < entry.partitions; partition++) {
@@ -422,25 +410,6 @@ export class LogDirectory {
     return largest
   }
 
-  #checkpointFile(name: string, offsetOf: (partition: PartitionLog) => number): AtomicFile {
-    const render = (): string =>
-      encodeOffsetCheckpoint(
-        Array.from(this.#partitions(), (partition) => ({
-          topic: partition.topic,
-          partition: partition.partition,
-          offset: offsetOf(partition),
-        })),
-      )
-    return new AtomicFile({ disk: this.#world.disk, path: join(this.path, name), render })
-  }
-
-  #readCheckpoint(path: string): ReadonlyMap<string, number> {
-    const text = readText(this.#world.disk, path)
-    const offsets = text === undefined ? [] : decodeOffsetCheckpoint(text)
-    if (offsets === undefined) this.#report('warn', 'checkpoint file is damaged and not used', { path })
-    return new Map((offsets ?? []).map(({ topic, partition, offset }) => [`${topic}-${partition}`, offset]))
-  }
-
   #typedConfig(overrides: Readonly<Record<string, string>>): TopicConfig {
     const parsed = parseTopicConfig(overrides, this.#config.topicDefaults)
     if (parsed.kind === 'invalid') throw this.#invalid(parsed.message)
@@ -471,37 +440,6 @@ interface OpenOptions {
   readonly path: string
   readonly config: LogConfig
   readonly report: Report
-}
-
-export interface Topic {
-  readonly name: string
-  /** 22 characters; another one after deletion and re-creation. */
-  readonly id: string
-  readonly internal: boolean
-  readonly partitions: readonly PartitionLog[]
-  /** What is in force: the topic's own settings over the defaults. */
-  readonly config: TopicConfig
-  /** The topic's own settings, by Kafka's key. */
-  readonly overrides: Readonly<Record<string, string>>
-}
-
-class MutableTopic implements Topic {
-  readonly name: string
-  readonly id: string
-  readonly internal: boolean
-  readonly partitions: PartitionLog[] = []
-  config: TopicConfig
-
-  constructor(entry: TopicEntry, config: TopicConfig) {
-    this.name = entry.name
-    this.id = entry.id
-    this.internal = entry.internal
-    this.config = config
-  }
-
-  get overrides(): Readonly<Record<string, string>> {
-    return this.config.overrides
-  }
 }
 
 /** Partitions that are worked on side by side where the device is waited for. */
