@@ -12,7 +12,8 @@ export interface CollectOptions {
 
 /**
  * Hands events to the program that started the job: read them with `run.output(stepName)`. The queue is bounded
- * (`outputCapacity` of `runJob`): a job whose output nobody reads comes to a halt rather than filling the memory.
+ * (`outputCapacity` of `runJob`): a job whose output nobody reads comes to a halt rather than filling the memory. What
+ * is not committed yet, the output of one checkpoint interval, is held beside it.
  */
 export function collect<T>(options: CollectOptions = {}): Sink<T> {
   const atOnce = options.visible === 'at-once'
@@ -47,7 +48,7 @@ class CollectWriter<T> implements SinkWriter<T> {
   }
 
   blocked(): Promise<void> | undefined {
-    return this.#output.blocked(this.#held.length)
+    return this.#output.blocked()
   }
 
   prepareCommit(checkpointId: number): Promise<JsonValue | undefined> {
@@ -58,7 +59,8 @@ class CollectWriter<T> implements SinkWriter<T> {
     return Promise.resolve(undefined)
   }
 
-  commit(): Promise<void> {
+  commit(checkpointId: number): Promise<void> {
+    this.#output.committed(checkpointId)
     return Promise.resolve()
   }
 

@@ -50,6 +50,8 @@ export interface Manifest {
   readonly job: string
   readonly checkpointId: number
   readonly takenMs: number
+  /** The savepoint that the job began from, if it did. */
+  readonly origin?: string
   readonly parallelism: number
   readonly maxParallelism: number
   readonly subtasks: readonly ManifestSubtask[]

@@ -37,8 +37,10 @@ export interface JobOutput {
   push(values: readonly unknown[]): void
   /** Hands over values that become visible when the checkpoint is complete, and vanish when it never is. */
   stage(checkpointId: number, values: readonly unknown[]): void
-  /** A promise while the reader is too far behind, `undefined` when there is room for `waiting` more values. */
-  blocked(waiting: number): Promise<void> | undefined
+  /** The checkpoint is complete: what was staged for it, or before, is visible. */
+  committed(checkpointId: number): void
+  /** A promise while too much that is visible has not been read, `undefined` when there is room. */
+  blocked(): Promise<void> | undefined
 }
 
 export interface SinkWriter<T> {
@@ -49,7 +51,10 @@ export interface SinkWriter<T> {
   recover(restored: readonly Committable[]): Promise<void>
   /** Takes the events into a buffer; never waits. */
   write(batch: EventBatch<T>): void
-  /** A promise while the buffer is full, `undefined` when there is room. */
+  /**
+   * A promise while the buffer is full, `undefined` when there is room. It must not wait for a commit: where the job
+   * runs in parallel, the barrier that leads to it may be behind the very events that wait.
+   */
   blocked(): Promise<void> | undefined
   /**
    * Cuts at a barrier, synchronously: later writes belong to the next checkpoint. The promise resolves once all before

@@ -31,7 +31,8 @@ export interface AttemptHooks {
   readonly onStore: (storing: Promise<void>) => void
   readonly onComplete: (manifest: Manifest, metrics: CompletedCheckpoint, reason: string) => Promise<void>
   readonly onAborted: (reason: string, cause: string) => void
-  readonly latest: () => Manifest | undefined
+  /** Goes into every manifest. */
+  readonly origin: string | undefined
 }
 
 /** One start of the job, with the checkpoints that are taken until it ends or fails. */
@@ -190,6 +191,7 @@ export class Attempt {
       job: this.#job,
       checkpointId,
       takenMs,
+      ...(this.#hooks.origin === undefined ? {} : { origin: this.#hooks.origin }),
       parallelism,
       maxParallelism,
       subtasks,

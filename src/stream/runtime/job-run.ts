@@ -121,8 +121,8 @@ export class JobRun {
       options.onDescribed(description)
       this.#store ??= options.store(description.name)
       const stored = this.#store.latest()
-      this.#latest ??= stored.manifest
-      const manifest = this.#latest
+      const manifest = this.#chooseManifest(stored.manifest)
+      this.#latest = manifest
       this.#checkMaxParallelism(manifest)
       options.onRestored(manifest?.checkpointId ?? 0)
       const splits = await host.discoverSplits()
@@ -140,7 +140,7 @@ export class JobRun {
         },
         onComplete: (manifest, metrics, reason) => this.#completed(manifest, metrics, reason),
         onAborted: (reason, cause) => this.#aborted(reason, cause),
-        latest: () => this.#latest,
+        origin: options.from === undefined ? manifest?.origin : originOf(options.from),
       })
       this.#attempt = attempt
       await host.start(starts, (event) => attempt.onEvent(event))
@@ -160,6 +160,21 @@ export class JobRun {
       this.#attempt = undefined
       await host.close()
     }
+  }
+
+  /**
+   * What to begin from: the newest complete checkpoint. A savepoint that was asked for comes before it, unless it was
+   * the job's beginning already: started again with the same options, the job goes on rather than back.
+   */
+  #chooseManifest(stored: Manifest | undefined): Manifest | undefined {
+    const { from, report } = this.#options
+    if (this.#latest !== undefined && this.#latest !== from) return this.#latest
+    if (from === undefined || stored?.origin !== originOf(from)) return from ?? stored
+    report('info', 'the job has begun from this savepoint before and goes on', {
+      job: stored.job,
+      fromCheckpoint: stored.checkpointId,
+    })
+    return stored
   }
 
   /** False after a pause, when the job shall be started again. */
@@ -248,4 +263,9 @@ export class JobRun {
       fix: 'Take savepoints while the job runs, or stop it with one.',
     })
   }
+}
+
+/** Tells one savepoint from another, wherever it lies. */
+function originOf(savepoint: Manifest): string {
+  return `${savepoint.job}/${savepoint.checkpointId}/${savepoint.takenMs}`
 }

@@ -103,7 +103,9 @@ export class LocalHost implements JobHost {
           commits,
           push: (values) => queue.push(values),
           stage: (checkpointId, values) => queue.stage(checkpointId, values),
-          blocked: (waiting) => queue.blocked(waiting),
+          // The job's run commits the queue itself.
+          committed: () => {},
+          blocked: () => queue.blocked(),
         }
       },
     }

@@ -11,7 +11,7 @@ export class OutputQueue implements AsyncIterable<unknown> {
   readonly #capacity: number
   readonly #visible: Part[] = []
   #staged: (Part & { readonly checkpointId: number })[] = []
-  #held = 0
+  #unread = 0
   #room: PromiseWithResolvers<void> | undefined
   #arrival: PromiseWithResolvers<void> | undefined
   #ended = false
@@ -23,13 +23,10 @@ export class OutputQueue implements AsyncIterable<unknown> {
 
   /** `onConsumed` is told how many of the values the reader has taken, as it takes them. */
   push(values: readonly unknown[], onConsumed?: (count: number) => void): void {
-    this.#held += values.length
-    this.#visible.push({ values, onConsumed })
-    this.#announce()
+    this.#show({ values, onConsumed })
   }
 
   stage(checkpointId: number, values: readonly unknown[], onConsumed?: (count: number) => void): void {
-    this.#held += values.length
     this.#staged.push({ checkpointId, values, onConsumed })
   }
 
@@ -37,20 +34,17 @@ export class OutputQueue implements AsyncIterable<unknown> {
   commit(checkpointId: number): void {
     const staged = this.#staged
     this.#staged = staged.filter((part) => part.checkpointId > checkpointId)
-    for (const part of staged) if (part.checkpointId <= checkpointId) this.#visible.push(part)
-    this.#announce()
+    for (const part of staged) if (part.checkpointId <= checkpointId) this.#show(part)
   }
 
   /** The job goes on from a checkpoint: what was staged for later ones will come again. */
   restored(checkpointId: number): void {
     this.commit(checkpointId)
-    for (const { values } of this.#staged) this.#held -= values.length
     this.#staged = []
-    this.#makeRoom()
   }
 
-  blocked(waiting: number): Promise<void> | undefined {
-    if (this.#held + waiting < this.#capacity) return undefined
+  blocked(): Promise<void> | undefined {
+    if (this.#unread < this.#capacity) return undefined
     this.#room ??= Promise.withResolvers()
     return this.#room.promise
   }
@@ -92,15 +86,21 @@ export class OutputQueue implements AsyncIterable<unknown> {
   #consumed(part: Part, count: number): void {
     this.#visible.shift()
     if (count < part.values.length) this.#visible.unshift({ ...part, values: part.values.slice(count) })
-    this.#held -= count
+    this.#unread -= count
     part.onConsumed?.(count)
     this.#makeRoom()
   }
 
   #makeRoom(): void {
-    if (this.#held >= this.#capacity) return
+    if (this.#unread >= this.#capacity) return
     this.#room?.resolve()
     this.#room = undefined
+  }
+
+  #show(part: Part): void {
+    this.#visible.push(part)
+    this.#unread += part.values.length
+    this.#announce()
   }
 
   #announce(): void {

@@ -155,12 +155,14 @@ class SubtaskWorker {
   }
 }
 
-/** An output whose queue is in the main thread: what is on its way or waits there counts against the capacity. */
+/** An output whose queue is in the main thread: what is visible there and unread counts against the capacity. */
 class RemoteOutput implements JobOutput {
   readonly commits: boolean
   readonly #capacity: number
   readonly #post: (checkpointId: number | undefined, values: readonly unknown[]) => void
+  /** May be below zero: the reader can be faster than the word that a checkpoint is complete. */
   #unread = 0
+  #staged: { readonly checkpointId: number; readonly count: number }[] = []
   #room: PromiseWithResolvers<void> | undefined
 
   constructor(
@@ -179,12 +181,17 @@ class RemoteOutput implements JobOutput {
   }
 
   stage(checkpointId: number, values: readonly unknown[]): void {
-    this.#unread += values.length
+    this.#staged.push({ checkpointId, count: values.length })
     this.#post(checkpointId, values)
   }
 
-  blocked(waiting: number): Promise<void> | undefined {
-    if (this.#unread + waiting < this.#capacity) return undefined
+  committed(checkpointId: number): void {
+    for (const part of this.#staged) if (part.checkpointId <= checkpointId) this.#unread += part.count
+    this.#staged = this.#staged.filter((part) => part.checkpointId > checkpointId)
+  }
+
+  blocked(): Promise<void> | undefined {
+    if (this.#unread < this.#capacity) return undefined
     this.#room ??= Promise.withResolvers()
     return this.#room.promise
   }
