@@ -2,9 +2,10 @@
 import { describe } from 'node:test'
 import { clientSuite } from '../src/log/client/client-suite.ts'
 import { type RunningServer, startKafka } from './tools/start-kafka.ts'
+import { lacking } from './tools/target.ts'
 
 for (const transactionVersion of [2, 0]) {
-  describe(`Kafka with transaction.version ${transactionVersion}`, () => {
+  describe(`Kafka with transaction.version ${transactionVersion}`, { skip: lacking('kafka') }, () => {
     let kafka: RunningServer
     clientSuite({
       start: async () => {

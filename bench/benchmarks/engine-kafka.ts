@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { expectSuccess } from '../../conformance/tools/command.ts'
 import { endProcess } from '../../conformance/tools/end-process.ts'
 import { startKafka, type RunningServer } from '../../conformance/tools/start-kafka.ts'
@@ -154,7 +153,9 @@ async function latencyRun(
       : flinkProgram('KafkaCountJob', [server.address, bids, out, 1, options.flinkCheckpointMs, 0, 'fields'])
   const engine = spawn(command, args, { stdio: ['ignore', 'ignore', 'inherit'] })
   try {
-    await sleep(6_000) // Until the engine has started and waits for bids.
+    await expectSuccess(flinkProgram('BidLoader', ['prime', server.address, bids, out]), {
+      timeoutMs: 120_000,
+    })
     const pid = engine.pid ?? 0
     const before = usageOfRunning(pid)
     const seconds = Math.max(6, Math.round(latencySeconds * options.scale))

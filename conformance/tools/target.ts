@@ -30,14 +30,20 @@ export async function startTarget(): Promise<Target> {
 }
 
 /**
- * Whether a witness is here. Where it is not, the test is skipped with a line that says what is lacking, but fails in
- * continuous integration, where everything has to be there.
+ * Why a suite that needs a witness is skipped: what is lacking and how to get it; false when it is here. In continuous
+ * integration everything has to be there, so what is lacking is thrown.
  */
-export function hasWitness(t: TestContext, name: WitnessName): boolean {
+export function lacking(name: WitnessName): string | false {
   const { isHere, what } = witness(name)
-  if (isHere()) return true
-  const lacking = `${name} is lacking: ${what}. Get it with: node conformance/tools/fetch.ts ${name}`
-  if (process.env['CI'] !== undefined && process.env['CI'] !== '') throw new Error(lacking)
-  t.skip(lacking)
-  return false
+  if (isHere()) return false
+  const reason = `${name} is lacking: ${what}. Get it with: node conformance/tools/fetch.ts ${name}`
+  if (process.env['CI'] !== undefined && process.env['CI'] !== '') throw new Error(reason)
+  return reason
+}
+
+/** Whether a witness is here; skips the test where it is not, or fails it in continuous integration. */
+export function hasWitness(t: TestContext, name: WitnessName): boolean {
+  const reason = lacking(name)
+  if (reason !== false) t.skip(reason)
+  return reason === false
 }

@@ -109,7 +109,15 @@ export function classPath(libs: string, ...before: readonly string[]): string {
 
 function copyJars(pom: string, into: string): void {
   mkdirSync(into, { recursive: true })
-  run('mvn', ['-q', '-B', '-f', pom, 'dependency:copy-dependencies', `-DoutputDirectory=${into}`])
+  run('mvn', [
+    '-q',
+    '-B',
+    '-Dstyle.color=never',
+    '-f',
+    pom,
+    'dependency:copy-dependencies',
+    `-DoutputDirectory=${into}`,
+  ])
 }
 
 function compileJava(sources: readonly string[], libs: string, into: string): void {

@@ -17,6 +17,8 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 /**
  * The outside of the Kafka job, the same for every engine.
  *   BidLoader load BOOTSTRAP IN RECORDS AUCTIONS EVENTS_PER_MS    writes the bids, as fast as it can, in turn to four partitions
+ *   BidLoader prime BOOTSTRAP IN OUT                              writes a few early bids and waits until a result of theirs is
+ *                                                                 visible: then the engine has started
  *   BidLoader latency BOOTSTRAP IN OUT RATE SECONDS WARM_UP_S     writes at a steady rate, reads the results read_committed
  *   BidLoader check BOOTSTRAP OUT                                 reads all results read_committed and prints their checksum
  *
@@ -32,6 +34,7 @@ public final class BidLoader {
   public static void main(String[] args) throws Exception {
     switch (args[0]) {
       case "load" -> load(args[1], args[2], Integer.parseInt(args[3]), Integer.parseInt(args[4]), Integer.parseInt(args[5]));
+      case "prime" -> prime(args[1], args[2], args[3]);
       case "latency" -> latency(args[1], args[2], args[3], Integer.parseInt(args[4]), Integer.parseInt(args[5]), Integer.parseInt(args[6]));
       case "check" -> check(args[1], args[2]);
       default -> throw new IllegalArgumentException(args[0]);
@@ -44,6 +47,19 @@ public final class BidLoader {
       for (int i = 0; i < records; i++) {
         Bids.fill(bid, i, auctions, Bids.BASE_MS + i / eventsPerMs);
         producer.send(record(in, i, bid));
+      }
+    }
+  }
+
+  private static void prime(String bootstrap, String in, String out) throws Exception {
+    try (KafkaProducer<byte[], byte[]> producer = producer(bootstrap, 16_384, 0); KafkaConsumer<byte[], byte[]> consumer = consumer(bootstrap, out)) {
+      Bid bid = new Bid();
+      for (int i = 0; i < 4 * PARTITIONS; i++) {
+        Bids.fill(bid, i, LATENCY_AUCTIONS, Bids.BASE_MS - 40_000 + i / PARTITIONS * 10_000L);
+        producer.send(record(in, i, bid)).get();
+      }
+      for (long deadline = System.nanoTime() + 90_000_000_000L; consumer.poll(Duration.ofMillis(200)).isEmpty();) {
+        if (System.nanoTime() > deadline) throw new IllegalStateException("the engine gave no result in 90 s");
       }
     }
   }
