@@ -152,7 +152,7 @@ export const BROKER_SETTINGS = {
     1,
     'Partitions of __consumer_offsets, created on first use. (Kafka: 50)',
   ),
-  'offsets.topic.segment.bytes': int(8_388_608, 1, 'Segment size of __consumer_offsets. (Kafka: 104857600)'),
+  'offsets.topic.segment.bytes': int(2_097_152, 1, 'Segment size of __consumer_offsets. (Kafka: 104857600)'),
   'offsets.retention.minutes': int(10_080, 1, 'How long the offsets of a group without members are kept.'),
   'offsets.retention.check.interval.ms': long(600_000, 1, 'How often expired offsets are looked for.'),
   'offset.metadata.max.bytes': int(4096, 0, 'Longest metadata text of a committed offset.'),

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { runTransactionCrashes } from './transaction-crashes.test-kit.ts'
 
-const SEEDS = 10
+const SEEDS = 4
 
 test('transactions are whole through crashes at every point', async () => {
   let committed = 0

@@ -13,28 +13,31 @@
 import { MillraceError, messageOf } from '../../../base/millrace-error.ts'
 import { sleep, type Timer } from '../../../world/world.ts'
 import { coordinatorPartition } from '../../coordinator/coordinator-record.ts'
-import {
-  TransactionCoordinator,
-  type ProducerIdentity,
-  type TopicPartition,
-  type TransactionAnswer,
-  type TransactionDecision,
-} from '../../coordinator/transaction/transaction-coordinator.ts'
+import { TransactionCoordinator } from '../../coordinator/transaction/transaction-coordinator.ts'
+import type {
+  ProducerIdentity,
+  TopicPartition,
+  TransactionAnswer,
+  TransactionDecision,
+} from '../../coordinator/transaction/transaction-decision.ts'
 import {
   decodeTransactionRecord,
   encodeTransactionRecord,
-  type TransactionPartitions,
   type TransactionRecord,
   type TransactionValue,
 } from '../../coordinator/transaction/transaction-record.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
-import type { PartitionLog } from '../../storage/partition-log.ts'
-import type { ProducerState } from '../../storage/producer-states.ts'
 import type { CoordinatorEnvironment, VerifyPartitions } from '../coordinator-services.ts'
 import { CoordinatorLog } from './coordinator-log.ts'
 import type { GroupDriver } from './group-driver.ts'
 import { CONSUMER_OFFSETS, TRANSACTION_STATE, internalTopic } from './internal-topics.ts'
 import { MarkerWriter } from './marker-writer.ts'
+import {
+  findOpenTransactions,
+  listPartitions,
+  syncTransactionData,
+  type FoundTransaction,
+} from './transaction-data.ts'
 
 interface Shard {
   readonly coordinator: TransactionCoordinator
@@ -187,15 +190,8 @@ export class TransactionDriver {
   async #dataDurable({ transactionalId, producerId }: ProducerIdentity): Promise<boolean> {
     const known = this.#existingShardOf(transactionalId)?.coordinator.get(transactionalId)
     if (known?.status !== 'Ongoing' || known.producerId !== producerId) return true
-    const syncs: Promise<void>[] = []
-    for (const { topic, partition } of listPartitions(known.partitions)) {
-      const log = this.#environment.logDirectory.topic(topic)?.partitions[partition]
-      if (log === undefined || log.durableOffset >= log.endOffset) continue
-      if (lastOffsetOf(log, producerId) >= log.durableOffset) syncs.push(log.sync())
-    }
-    if (syncs.length === 0) return true
     try {
-      await Promise.all(syncs)
+      await syncTransactionData(this.#environment.logDirectory, known)
       return true
     } catch (error) {
       this.#environment.report('error', 'a transaction’s records could not be made durable', {
@@ -363,34 +359,24 @@ export class TransactionDriver {
   /** See rule 5 in `transaction-coordinator.ts`. */
   async #adoptOpenTransactions(): Promise<void> {
     const nowMs = this.#environment.clock.nowMs()
-    const orphans: Promise<unknown>[] = []
-    for (const topic of this.#environment.logDirectory.topics()) {
-      for (const log of topic.partitions) {
-        for (const open of log.openTransactions()) {
-          const found = { ...open, topic: topic.name, partition: log.partition }
-          if (this.#adopt(found, nowMs)) continue
-          this.#environment.report(
-            'warn',
-            'an open transaction belongs to no transactional id and is aborted',
-            { ...found },
-          )
-          const coordinatorEpoch = Math.max(0, producerOf(log, open.producerId)?.coordinatorEpoch ?? 0)
-          const marker = { kind: 'abort', ...open, coordinatorEpoch } as const
-          orphans.push(this.markers.write([found], marker, this.#closing.signal))
-        }
-      }
+    const aborts: Promise<unknown>[] = []
+    for (const found of findOpenTransactions(this.#environment.logDirectory)) {
+      if (this.#adopt(found, nowMs)) continue
+      this.#environment.report('warn', 'an open transaction belongs to no transactional id and is aborted', {
+        ...found,
+      })
+      aborts.push(this.markers.write([found], { ...found, kind: 'abort' }, this.#closing.signal))
     }
-    await Promise.all(orphans)
+    await this.#atMost(START_WAIT_MS, Promise.all(aborts))
   }
 
-  #adopt(
-    found: TopicPartition & { readonly producerId: number; readonly producerEpoch: number },
-    nowMs: number,
-  ): boolean {
+  #adopt(found: FoundTransaction, nowMs: number): boolean {
     for (const shard of this.#shards) {
       const adoption = shard.coordinator.adopt(found, nowMs)
       if (adoption === 'orphan') continue
-      if (adoption !== 'known') this.#append(shard, [adoption])
+      // On a full disk it is not written down: the next start would find it again.
+      if (adoption !== 'known' && this.#append(shard, [adoption]) !== ErrorCode.NONE)
+        shard.coordinator.apply(adoption)
       return true
     }
     return false
@@ -452,22 +438,6 @@ export class TransactionDriver {
   #existingShardOf(transactionalId: string): Shard | undefined {
     return this.#shards[coordinatorPartition(transactionalId, this.#shards.length)]
   }
-}
-
-function producerOf(log: PartitionLog, producerId: number): ProducerState | undefined {
-  for (const producer of log.producers()) if (producer.producerId === producerId) return producer
-  return undefined
-}
-
-/** The last offset that the producer wrote here; when that is not remembered, the last of all. */
-function lastOffsetOf(log: PartitionLog, producerId: number): number {
-  return producerOf(log, producerId)?.batches.at(-1)?.lastOffset ?? log.endOffset - 1
-}
-
-function listPartitions(partitions: TransactionPartitions): TopicPartition[] {
-  return Array.from(partitions, ([topic, indexes]) =>
-    Array.from(indexes, (partition) => ({ topic, partition })),
-  ).flat()
 }
 
 /** What Produce answers, in words that producers of its version understand. */

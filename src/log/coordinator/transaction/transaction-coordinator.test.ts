@@ -2,11 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { ErrorCode } from '../../protocol/error-code.ts'
-import {
-  TransactionCoordinator,
-  type TransactionAnswer,
-  type TransactionDecision,
-} from './transaction-coordinator.ts'
+import { TransactionCoordinator } from './transaction-coordinator.ts'
+import type { TransactionAnswer, TransactionDecision } from './transaction-decision.ts'
 import {
   decodeTransactionRecord,
   encodeTransactionRecord,
