@@ -16,7 +16,7 @@ import { offsetDeleteApi } from '../protocol/apis/offset-delete.ts'
 import { offsetFetchApi } from '../protocol/apis/offset-fetch.ts'
 import { syncGroupApi } from '../protocol/apis/sync-group.ts'
 import { ErrorCode } from '../protocol/error-code.ts'
-import { WireClient } from './wire-client.test-kit.ts'
+import type { WireClient } from './wire-client.test-kit.ts'
 import { inEveryVersion, withBroker } from './coordinator-scene.test-kit.ts'
 
 const { NONE } = ErrorCode

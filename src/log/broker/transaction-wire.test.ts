@@ -16,7 +16,7 @@ import { produceApi } from '../protocol/apis/produce.ts'
 import { txnOffsetCommitApi } from '../protocol/apis/txn-offset-commit.ts'
 import { writeTxnMarkersApi } from '../protocol/apis/write-txn-markers.ts'
 import { ErrorCode } from '../protocol/error-code.ts'
-import { batchOf, WireClient } from './wire-client.test-kit.ts'
+import { batchOf, type WireClient } from './wire-client.test-kit.ts'
 import { inEveryVersion, withBroker } from './coordinator-scene.test-kit.ts'
 
 const { NONE } = ErrorCode
