@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, dirname, join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const run = promisify(execFile)
+
+/** A job as a user writes it: typed through, with the public API only. */
+const JOB = `
+import { count, generator, job, tumbling } from 'millrace'
+import { writeJsonLines } from 'millrace/files'
+
+interface Visit { readonly page: string; readonly at: number }
+
+export default job('visits', (flow) => {
+  flow
+    .source('visits', generator<Visit>({ count: 6_000, generate: (i) => ({ page: 'p' + (i % 3), at: i * 10 }) }))
+    .eventTime({ at: (visit) => visit.at, outOfOrdernessMs: 0 })
+    .keyBy((visit) => visit.page)
+    .window(tumbling({ sizeMs: 60_000 }))
+    .aggregate('per-minute', { n: count() })
+    .map((window) => ({ page: window.key, n: window.n }))
+    .sink('out', writeJsonLines({ path: 'out' }))
+})
+`
+
+describe('the published package', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-package-'))
+  const env: NodeJS.ProcessEnv = {
+    ...process.env,
+    PATH: `${dirname(process.execPath)}${delimiter}${process.env['PATH']}`,
+  }
+  delete env['NODE_OPTIONS']
+  const inFolder = { cwd: folder, env }
+
+  before(async () => {
+    await run(process.execPath, ['tools/build.ts'], { cwd: root })
+    const packed = await run('npm', ['pack', '--json', '--pack-destination', folder], { cwd: root, env })
+    const tarball = /millrace-[\d.]+\.tgz/.exec(packed.stdout)?.[0]
+    assert.ok(tarball !== undefined, packed.stdout)
+    writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "module" }')
+    await run('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error', `./${tarball}`], inFolder)
+    writeFileSync(join(folder, 'job.ts'), JOB)
+  })
+
+  after(() => rmSync(folder, { recursive: true, force: true }))
+
+  it('holds what is run and its declarations, and no tests', () => {
+    const installed = join(folder, 'node_modules/millrace')
+    const documents = ['README.md', 'COMPATIBILITY.md', 'LICENSE'].filter((name) =>
+      existsSync(join(root, name)),
+    )
+    assert.deepEqual(readdirSync(installed).sort(), [...documents, 'dist', 'package.json'].sort())
+    const files = readdirSync(join(installed, 'dist'), { recursive: true }).map(String)
+    assert.deepEqual(
+      files.filter((file) => /\.test\.|-suite\.|test-kit|-for-tests/.test(file)),
+      [],
+    )
+    assert.ok(files.includes('index.d.ts'))
+  })
+
+  it('runs a job with its command, in worker threads, without any build step', async () => {
+    const args = ['run', 'job.ts', '--data', 'data', '--listen', '127.0.0.1:0', '--http', '127.0.0.1:0']
+    await run(join(folder, 'node_modules/.bin/millrace'), args, { ...inFolder, timeout: 60_000 })
+    const lines = readdirSync(join(folder, 'out'), { recursive: true })
+      .map(String)
+      .filter((name) => name.endsWith('.jsonl'))
+      .flatMap((name) =>
+        readFileSync(join(folder, 'out', name), 'utf8')
+          .trim()
+          .split('\n'),
+      )
+    assert.deepEqual(lines.sort(), [
+      '{"page":"p0","n":2000}',
+      '{"page":"p1","n":2000}',
+      '{"page":"p2","n":2000}',
+    ])
+  })
+
+  it('has types that a user of TypeScript can check a job with', async () => {
+    const tsc = join(root, 'node_modules/typescript/bin/tsc')
+    const options = [
+      '--noEmit',
+      '--strict',
+      '--module',
+      'nodenext',
+      '--target',
+      'es2024',
+      '--skipLibCheck',
+      'false',
+    ]
+    const { stdout } = await run(
+      process.execPath,
+      [tsc, ...options, '--types', '', 'job.ts'],
+      inFolder,
+    ).catch((error: unknown) => error as { stdout: string })
+    assert.equal(stdout, '')
+  })
+})
