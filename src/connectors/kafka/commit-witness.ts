@@ -20,15 +20,17 @@ const STARTS_MAX = 100
 export type Witness = ReadonlyMap<string, number>
 
 /**
- * What has been committed. Offsets of the transaction in question are still pending, so this must not wait for them; one
- * that is being committed at this moment is answered for by committing it again, which is no error.
+ * What has been committed. While a transaction is in question its offsets are still pending, so this must not wait for
+ * them; one that is being committed at this moment is answered for by committing it again, which is no error. `stable`
+ * waits: for when no transaction of the group is open any more.
  */
 export async function readWitness(
   client: LogClient,
-  options: { readonly groupId: string; readonly topic: string },
+  options: { readonly groupId: string; readonly topic: string; readonly stable?: boolean },
 ): Promise<Witness> {
   const offsets = await offsetFetch(client, options.groupId, {
     topics: [{ topic: options.topic, partitions: [0] }],
+    stable: options.stable ?? false,
   })
   const metadata = offsets.find(({ partition }) => partition === 0)?.metadata ?? ''
   return new Map(

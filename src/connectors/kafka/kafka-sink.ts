@@ -90,7 +90,11 @@ class TransactionalWriter<T> implements SinkWriter<T> {
     for (const { checkpointId, data } of restored)
       await this.#commitRestored(checkpointId, data as unknown as Prepared)
     await this.#abortOthers()
-    this.#witness = await readWitness(this.#client, { groupId: this.#groupId, topic: this.#options.topic })
+    this.#witness = await readWitness(this.#client, {
+      groupId: this.#groupId,
+      topic: this.#options.topic,
+      stable: true,
+    })
     this.#idle.push(...(await Promise.all(Array.from({ length: READY_SLOTS }, () => this.#newSlot()))))
     this.#epoch = this.#newEpoch()
   }
