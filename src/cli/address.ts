@@ -7,15 +7,27 @@ export interface Address {
 
 /** Reads `HOST:PORT`, `:PORT`, `PORT` or `[IPv6]:PORT`; the host is 127.0.0.1 when it is left out. */
 export function parseAddress(text: string): Address {
-  const match = /^(?:(?:\[([^\]]+)\]|([^:]*)):)?(\d{1,5})$/.exec(text)
+  const match = /^(?:(?:\[([^\]]+)\]|([^:\s]*)):)?(\d{1,5})$/.exec(text)
   const port = Number(match?.[3])
   if (match === null || port > 65_535) {
     throw new InvalidArgumentError(
-      `expected HOST:PORT, for example 127.0.0.1:9092, not ${JSON.stringify(text)}.`,
+      `Expected HOST:PORT, for example 127.0.0.1:9092, not ${JSON.stringify(text)}.`,
     )
   }
   const host = match[1] ?? match[2] ?? ''
   return { host: host === '' ? '127.0.0.1' : host, port }
+}
+
+/** Reads one or more addresses to connect to, separated by commas; gives them in the form that clients take. */
+export function parseBootstrap(text: string): string {
+  return text
+    .split(',')
+    .map((part) => {
+      const address = parseAddress(part.trim())
+      if (address.port === 0) throw new InvalidArgumentError('Port 0 is none to connect to.')
+      return formatAddress(address)
+    })
+    .join(',')
 }
 
 export function formatAddress({ host, port }: Address): string {
@@ -25,12 +37,24 @@ export function formatAddress({ host, port }: Address): string {
 /** Reads a whole number of at least `least`. */
 export function wholeNumber(least: number): (text: string) => number {
   return (text) => {
-    const value = Number(text)
+    const value = /^\d+$/.test(text) ? Number(text) : NaN
     if (!Number.isSafeInteger(value) || value < least) {
       throw new InvalidArgumentError(
-        `expected a whole number of at least ${least}, not ${JSON.stringify(text)}.`,
+        `Expected a whole number of at least ${least}, not ${JSON.stringify(text)}.`,
       )
     }
     return value
   }
+}
+
+/** Reads where in a topic to begin: an end of it, or a time. */
+export function parsePosition(text: string): 'earliest' | 'latest' | number {
+  if (text === 'earliest' || text === 'latest') return text
+  const timeMs = Date.parse(text)
+  if (Number.isNaN(timeMs)) {
+    throw new InvalidArgumentError(
+      `Expected earliest, latest or a time such as 2026-01-31T12:00:00Z, not ${JSON.stringify(text)}.`,
+    )
+  }
+  return timeMs
 }

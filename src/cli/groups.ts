@@ -1,9 +1,6 @@
 import { type Command, Option } from 'commander'
-import { deleteGroupsApi } from '../log/protocol/apis/delete-groups.ts'
-import { listOffsets } from '../log/client/admin.ts'
-import { offsetCommit } from '../log/client/group-admin.ts'
-import { throwIfError } from '../log/client/kafka-error.ts'
-import { viewGroupOffsets, viewGroups } from '../server/log-view.ts'
+import { MillraceError } from '../base/millrace-error.ts'
+import { parsePosition } from './address.ts'
 import { withClient } from './cluster.ts'
 import { printRows, terminal } from './output.ts'
 import { withCluster } from './process-options.ts'
@@ -18,12 +15,10 @@ export function addGroups(program: Command): void {
   withCluster(
     groups.command('list').description('Lists the consumer groups, with how far they are behind.'),
   ).action(async ({ kafka, json }: ClusterOptions) => {
-    const rows = await withClient(kafka, viewGroups)
-    printRows(
-      rows.map(({ id, state, members, lag }) => ({ group: id, state, members, lag })),
-      ['group', 'state', 'members', 'lag'],
-      json,
-    )
+    const { viewGroups } = await import('../server/log-view.ts')
+    const found = await withClient(kafka, viewGroups)
+    const rows = found.map(({ id, state, members, lag }) => ({ group: id, state, members, lag }))
+    printRows(rows, { columns: ['group', 'state', 'members', 'lag'], json, none: 'no groups yet' })
   })
   withCluster(
     groups
@@ -31,50 +26,45 @@ export function addGroups(program: Command): void {
       .argument('<GROUP>')
       .description('Shows the offsets that a group has committed.'),
   ).action(async (group: string, { kafka, json }: ClusterOptions) => {
-    const rows = await withClient(kafka, (client) => viewGroupOffsets(client, group))
+    const { viewGroup } = await import('../server/log-view.ts')
+    const found = await withClient(kafka, (client) => viewGroup(client, group))
+    if (found === undefined) {
+      throw new MillraceError({
+        code: 'MR_GROUP_NOT_FOUND',
+        message: `there is no group ${group}.`,
+        fix: 'List them with `millrace groups list`.',
+      })
+    }
     printRows(
-      rows.map((row) => ({ ...row })),
-      ['topic', 'partition', 'committed', 'end', 'lag'],
-      json,
+      found.map((offset) => ({ ...offset })),
+      { columns: ['topic', 'partition', 'committed', 'end', 'lag'], json, none: 'no offsets committed' },
     )
   })
   withCluster(groups.command('reset').argument('<GROUP>').argument('<TOPIC>'))
-    .description('Sets the offsets of a group that has no members.')
+    .description('Sets the offsets of a group that has no members. Makes the group when there is none.')
     .addOption(
-      new Option('--to <WHERE>', 'where it shall go on').choices(['earliest', 'latest']).default('earliest'),
+      new Option('--to <WHERE>', 'where it shall go on: earliest, latest, or a time: 2026-01-31T12:00:00Z')
+        .argParser(parsePosition)
+        .default('earliest'),
     )
-    .action(
-      async (
-        group: string,
-        topic: string,
-        { kafka, to }: ClusterOptions & { readonly to: 'earliest' | 'latest' },
-      ) => {
-        await withClient(kafka, async (client) => {
-          const { partitions } = await client.topic(topic)
-          const found = await listOffsets(
-            client,
-            partitions.map(({ partition }) => ({ topic, partition, at: to })),
-          )
-          await offsetCommit(
-            client,
-            group,
-            found.map(({ partition, offset }) => ({ topic, partition, offset })),
-          )
-        })
-        terminal.note(`millrace: ${group} goes on at the ${to} offsets of ${topic}`)
-      },
-    )
+    .action(async (group: string, topic: string, { kafka, to }: ClusterOptions & ResetOptions) => {
+      const { resetGroup } = await import('./reset-group.ts')
+      await withClient(kafka, (client) => resetGroup(client, { group, topic, to }))
+      const where = typeof to === 'number' ? new Date(to).toISOString() : `the ${to} offsets`
+      terminal.note(`millrace: ${group} goes on at ${where} of ${topic}`)
+    })
   withCluster(
     groups
       .command('delete')
       .argument('<GROUP>')
       .description('Deletes a group that has no members, with its offsets.'),
   ).action(async (group: string, { kafka }: ClusterOptions) => {
-    await withClient(kafka, async (client) => {
-      const answer = await client.request(deleteGroupsApi, { groupsNames: [group] }, { node: { group } })
-      for (const { errorCode } of answer.results)
-        throwIfError(errorCode, { doing: `deleting the group ${group}` })
-    })
+    const { deleteGroup } = await import('./reset-group.ts')
+    await withClient(kafka, (client) => deleteGroup(client, group))
     terminal.note(`millrace: deleted ${group}`)
   })
+}
+
+interface ResetOptions {
+  readonly to: 'earliest' | 'latest' | number
 }

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import type { JobView } from '../server/job-view.ts'
 import type { Address } from './address.ts'
@@ -28,11 +29,11 @@ export function addList(program: Command): void {
       restarts: job.restarts,
       checkpoint: job.lastCheckpoint?.id ?? '–',
     }))
-    printRows(
-      rows,
-      ['job', 'status', 'parallelism', 'read', 'written', 'late', 'restarts', 'checkpoint'],
+    printRows(rows, {
+      columns: ['job', 'status', 'parallelism', 'read', 'written', 'late', 'restarts', 'checkpoint'],
       json,
-    )
+      none: 'this process runs no job',
+    })
   })
 }
 
@@ -51,18 +52,15 @@ export function addSavepoint(program: Command): void {
     .option('--stop', 'stop the job with it', false)
     .action(
       async (job: string, options: HttpOptions & { readonly path?: string; readonly stop: boolean }) => {
-        const { http, path, stop, json } = options
+        const { http, stop, json } = options
         const route = `/jobs/${encodeURIComponent(job)}`
-        const directory = stop
-          ? (await askProcess<{ savepoint: string }>(http, `${route}/stop`, { savepoint: path ?? true }))
-              .savepoint
-          : (
-              await askProcess<{ path: string }>(
-                http,
-                `${route}/savepoints`,
-                path === undefined ? {} : { path },
-              )
-            ).path
+        // The process may work in another directory.
+        const path = options.path === undefined ? undefined : resolve(options.path)
+        const asked = stop
+          ? askProcess<{ savepoint: string }>(http, `${route}/stop`, { savepoint: path ?? true })
+          : askProcess<{ path: string }>(http, `${route}/savepoints`, { ...(path !== undefined && { path }) })
+        const answer = await asked
+        const directory = 'savepoint' in answer ? answer.savepoint : answer.path
         terminal.out(json ? JSON.stringify({ path: directory }) : directory)
       },
     )

@@ -55,20 +55,21 @@ export function renderTable(
     .join('\n')
 }
 
-/** Prints rows as a table for people, or as one JSON array for programs. */
+/** Prints rows as a table for people, or as one JSON array for programs; `none` is said when there are no rows. */
 export function printRows<T extends Readonly<Record<string, string | number>>>(
   rows: readonly T[],
-  columns: readonly (keyof T & string)[],
-  json: boolean,
+  options: { readonly columns: readonly (keyof T & string)[]; readonly json: boolean; readonly none: string },
 ): void {
-  if (json) terminal.out(JSON.stringify(rows, null, 2))
-  else
-    terminal.out(
-      renderTable(
-        columns.map((name) => name.toUpperCase()),
-        rows.map((row) => columns.map((name) => row[name] ?? '')),
-      ),
-    )
+  const { columns, json, none } = options
+  if (json) return terminal.out(JSON.stringify(rows, null, 2))
+  if (rows.length === 0) return terminal.note(`millrace: ${none}`)
+  const heads = columns.map((name) => name.toUpperCase())
+  terminal.out(
+    renderTable(
+      heads,
+      rows.map((row) => columns.map((name) => row[name] ?? '')),
+    ),
+  )
 }
 
 /** Tells the user what went wrong; a stack trace only for our own bugs. */

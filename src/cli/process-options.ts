@@ -1,6 +1,6 @@
 import { Option, type Command } from 'commander'
 import type { ReportLevel } from '../base/report.ts'
-import { type Address, parseAddress } from './address.ts'
+import { type Address, parseAddress, parseBootstrap } from './address.ts'
 
 export const DEFAULT_LISTEN: Address = { host: '127.0.0.1', port: 9092 }
 export const DEFAULT_HTTP: Address = { host: '127.0.0.1', port: 8090 }
@@ -39,7 +39,9 @@ export function withProcessOptions(command: Command): Command {
 export function withCluster(command: Command): Command {
   return command
     .addOption(
-      new Option('--kafka <HOST:PORT>', 'the log or Kafka cluster to talk to').default('127.0.0.1:9092'),
+      new Option('--kafka <HOST:PORT>', 'the log or Kafka cluster to talk to')
+        .argParser(parseBootstrap)
+        .default('127.0.0.1:9092'),
     )
     .option('--json', 'print JSON for programs', false)
 }

@@ -1,17 +1,8 @@
-import { createInterface } from 'node:readline'
 import { type Command, Option } from 'commander'
-import { createProducer } from '../log/client/producer.ts'
-import type { Compression } from '../log/protocol/record-batch.ts'
 import { withClient } from './cluster.ts'
 import { terminal } from './output.ts'
 import { withCluster } from './process-options.ts'
-
-interface ProduceOptions {
-  readonly kafka: string
-  readonly json: boolean
-  readonly keySeparator?: string
-  readonly compression: Compression
-}
+import type { ProduceOptions } from './produce-lines.ts'
 
 export function addProduce(program: Command): void {
   withCluster(
@@ -19,7 +10,9 @@ export function addProduce(program: Command): void {
       .command('produce')
       .argument('<TOPIC>')
       .summary('produce lines from standard input')
-      .description('Produces every line of standard input as a record, idempotently and with acks=all.'),
+      .description(
+        'Produces every line of standard input as a record, idempotently and with acks=all. Creates the topic if need be.',
+      ),
   )
     .option('--key-separator <TEXT>', 'what stands between key and value in a line; default: no keys')
     .addOption(
@@ -29,25 +22,18 @@ export function addProduce(program: Command): void {
       'after',
       "\nExample:\n  $ printf 'a:1\\nb:2\\n' | millrace produce numbers --key-separator :",
     )
-    .action(async (topic: string, { kafka, keySeparator, compression, json }: ProduceOptions) => {
-      const count = await withClient(kafka, async (client) => {
-        const producer = await createProducer(client, { compression })
-        await client.topic(topic, { autoCreate: true })
-        let produced = 0
-        for await (const line of createInterface({ input: process.stdin })) {
-          const at = keySeparator === undefined ? -1 : line.indexOf(keySeparator)
-          const record =
-            at < 0
-              ? { topic, value: line }
-              : { topic, key: line.slice(0, at), value: line.slice(at + (keySeparator?.length ?? 0)) }
-          if (!producer.send(record)) await producer.blocked()
-          produced += 1
-          if (produced % 10_000 === 0) terminal.progress(`${produced.toLocaleString('en')} records`)
-        }
-        await producer.close()
-        return produced
-      })
-      if (json) terminal.out(JSON.stringify({ topic, records: count }))
-      else terminal.note(`millrace: ${count.toLocaleString('en')} records in ${topic}`)
-    })
+    .action(
+      async (topic: string, options: ProduceOptions & { readonly kafka: string; readonly json: boolean }) => {
+        if (process.stdin.isTTY) terminal.note(`millrace: a record a line for ${topic}; Ctrl-D ends`)
+        const { produceLines } = await import('./produce-lines.ts')
+        const count = await withClient(options.kafka, (client) =>
+          produceLines(client, topic, process.stdin, options),
+        )
+        if (options.json) terminal.out(JSON.stringify({ topic, records: count }))
+        else
+          terminal.note(
+            `millrace: produced ${count.toLocaleString('en')} ${count === 1 ? 'record' : 'records'} to ${topic}`,
+          )
+      },
+    )
 }

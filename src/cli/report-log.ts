@@ -1,25 +1,31 @@
-import { pino } from 'pino'
 import type { Report, ReportLevel } from '../base/report.ts'
 import { terminal } from './output.ts'
 
 const RANK: Readonly<Record<ReportLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 }
 
 /** Prints what the parts of Millrace report: a line for people on a terminal, JSON (pino's) where nobody looks. */
-export function reportLog(least: ReportLevel): Report {
+export async function reportLog(least: ReportLevel): Promise<Report> {
   if (process.stderr.isTTY) {
     return (level, event, fields) => {
-      if (RANK[level] < RANK[least]) return
-      const details = Object.entries(fields)
-        .filter(([, value]) => value !== undefined)
-        .map(
-          ([name, value]) =>
-            `${name}=${value instanceof Error ? value.message : typeof value === 'object' ? JSON.stringify(value) : String(value)}`,
-        )
-      terminal.note(
-        `${new Date().toISOString().slice(11, 23)} ${level.padEnd(5)} ${event}  ${details.join(' ')}`.trimEnd(),
-      )
+      if (RANK[level] >= RANK[least]) terminal.note(reportLine(new Date(), { level, event, fields }))
     }
   }
+  const { pino } = await import('pino')
   const logger = pino({ level: least }, pino.destination({ fd: 2, sync: true }))
   return (level, event, fields) => logger[level](fields, event)
+}
+
+export function reportLine(
+  at: Date,
+  { level, event, fields }: { level: ReportLevel; event: string; fields: Readonly<Record<string, unknown>> },
+): string {
+  const details = Object.entries(fields)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `${name}=${textOf(value)}`)
+  return `${at.toISOString().slice(11, 23)} ${level.padEnd(5)} ${event}  ${details.join(' ')}`.trimEnd()
+}
+
+function textOf(value: unknown): string {
+  if (value instanceof Error) return value.message
+  return typeof value === 'string' ? value : (JSON.stringify(value) ?? 'undefined')
 }

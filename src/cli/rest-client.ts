@@ -1,26 +1,44 @@
-import { MillraceError, messageOf } from '../base/millrace-error.ts'
+import { type ErrorPlace, MillraceError, messageOf } from '../base/millrace-error.ts'
 import { type Address, formatAddress } from './address.ts'
+
+interface RestError {
+  readonly code?: `MR_${string}`
+  readonly message?: string
+  readonly place?: ErrorPlace
+}
 
 /** Asks a Millrace process. Throws `MR_CONNECT_FAILED` when none answers, and the process's own error otherwise. */
 export async function askProcess<T>(http: Address, path: string, body?: unknown): Promise<T> {
-  const response = await fetch(`http://${formatAddress(http)}/api/v1${path}`, {
+  const peer = formatAddress(http)
+  const response = await fetch(`http://${peer}/api/v1${path}`, {
     method: body === undefined ? 'GET' : 'POST',
     ...(body !== undefined && {
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(body),
     }),
   }).catch((error: unknown) => {
+    const cause = error instanceof Error ? (error.cause ?? error) : error
     throw new MillraceError({
       code: 'MR_CONNECT_FAILED',
-      peer: formatAddress(http),
-      message: `no Millrace process answers there: ${messageOf(error)}.`,
+      peer,
+      message: `no Millrace process answers there: ${messageOf(cause)}.`,
       fix: 'Start one with `millrace start` or `millrace run`, or name its address with --http HOST:PORT.',
       cause: error,
     })
   })
-  const answer = (await response.json()) as T & { code?: `MR_${string}`; message?: string }
-  if (response.ok) return answer
-  // The message of the other side already begins with its code and place.
-  const message = (answer.message ?? response.statusText).replace(`${answer.code ?? ''}: `, '')
-  throw new MillraceError({ code: answer.code ?? 'MR_REST', peer: formatAddress(http), message })
+  const answer = (await response.json().catch(() => undefined)) as (T & RestError) | undefined
+  if (response.ok && answer !== undefined) return answer
+  if (answer?.code === undefined) {
+    throw new MillraceError({
+      code: 'MR_REST',
+      peer,
+      message: `what answers there is no Millrace process (${response.status} ${response.statusText}).`,
+      fix: 'Name the address of one with --http HOST:PORT.',
+    })
+  }
+  throw new MillraceError({
+    code: answer.code,
+    ...answer.place,
+    message: (answer.message ?? response.statusText).replace(/^MR_\w+(?: \[[^\]]*\])?: /, ''),
+  })
 }

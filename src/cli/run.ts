@@ -1,14 +1,11 @@
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type Command, Option } from 'commander'
-import { serve } from '../server/serve.ts'
 import type { JobMetrics } from '../stream/runtime/job-metrics.ts'
 import type { RunningJob } from '../stream/runtime/run-job.ts'
-import { nodeWorld } from '../world/node.ts'
-import { wholeNumber } from './address.ts'
+import { parseBootstrap, wholeNumber } from './address.ts'
 import { terminal } from './output.ts'
 import { type ProcessOptions, withProcessOptions } from './process-options.ts'
-import { reportLog } from './report-log.ts'
 import { stopSignal } from './stop-signals.ts'
 
 interface RunOptions extends ProcessOptions {
@@ -31,7 +28,12 @@ export function addRun(program: Command): void {
           'stopped; 1: it has failed.',
       ),
   )
-    .option('--kafka <HOST:PORT>', 'use this log or Kafka cluster instead of the embedded log')
+    .addOption(
+      new Option(
+        '--kafka <HOST:PORT>',
+        'use this log or Kafka cluster instead of the embedded log',
+      ).argParser(parseBootstrap),
+    )
     .addOption(new Option('--parallelism <N>', 'subtasks of every step').argParser(wholeNumber(1)).default(1))
     .addOption(
       new Option(
@@ -45,18 +47,12 @@ export function addRun(program: Command): void {
     .option('--allow-dropped-state', 'forget state of the savepoint that the job has no step for', false)
     .addHelpText(
       'after',
-      '\nExamples:\n  $ millrace run job.ts\n  $ millrace run job.ts --kafka broker:9092 --parallelism 2',
+      '\nExamples:\n  $ millrace run job.ts\n  $ millrace run job.ts --kafka broker:9092 --parallelism 2\n  $ millrace run job.ts --from "$(millrace savepoint NAME --stop)"',
     )
     .action(async (module: string, options: RunOptions) => {
-      const stop = stopSignal()
-      const { data, http, kafka, logLevel } = options
-      await using served = await serve({
-        world: nodeWorld(),
-        data,
-        http,
-        report: reportLog(logLevel),
-        ...(kafka === undefined ? { listen: options.listen } : { kafka }),
-      })
+      const stop = stopSignal({ announce: true })
+      const { serveProcess } = await import('./serve-process.ts')
+      await using served = await serveProcess(options)
       const run = await served.run(pathToFileURL(resolve(module)), {
         parallelism: options.parallelism,
         checkpoint: { intervalMs: options.checkpointInterval },

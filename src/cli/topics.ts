@@ -1,7 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { MillraceError } from '../base/millrace-error.ts'
-import { createPartitions, createTopics, deleteTopics } from '../log/client/admin.ts'
-import { viewPartitions, viewTopics } from '../server/log-view.ts'
 import { wholeNumber } from './address.ts'
 import { withClient } from './cluster.ts'
 import { printRows, terminal } from './output.ts'
@@ -17,12 +15,15 @@ export function addTopics(program: Command): void {
   withCluster(topics.command('list').description('Lists the topics, with how many records they hold.'))
     .option('--internal', 'also the ones that the log keeps for itself', false)
     .action(async ({ kafka, json, internal }: ClusterOptions & { readonly internal: boolean }) => {
-      const rows = await withClient(kafka, (client) => viewTopics(client, { internal }))
-      printRows(
-        rows.map(({ name, partitions, records, id }) => ({ topic: name, partitions, records, id })),
-        ['topic', 'partitions', 'records', 'id'],
-        json,
-      )
+      const { viewTopics } = await import('../server/log-view.ts')
+      const topics = await withClient(kafka, (client) => viewTopics(client, { internal }))
+      const rows = topics.map(({ name, partitions, records, id }) => ({
+        topic: name,
+        partitions,
+        records,
+        id,
+      }))
+      printRows(rows, { columns: ['topic', 'partitions', 'records', 'id'], json, none: 'no topics yet' })
     })
   withCluster(topics.command('create').argument('<TOPIC>').description('Creates a topic.'))
     .addOption(new Option('--partitions <N>', 'default: as the log is set up').argParser(wholeNumber(1)))
@@ -38,6 +39,7 @@ export function addTopics(program: Command): void {
         options: ClusterOptions & { readonly partitions?: number; readonly config: Record<string, string> },
       ) => {
         const { kafka, partitions, config } = options
+        const { createTopics } = await import('../log/client/admin.ts')
         await withClient(kafka, (client) =>
           createTopics(client, [{ name: topic, config, ...(partitions && { partitions }) }]),
         )
@@ -47,6 +49,7 @@ export function addTopics(program: Command): void {
   withCluster(
     topics.command('describe').argument('<TOPIC>').description('Shows the partitions of a topic.'),
   ).action(async (topic: string, { kafka, json }: ClusterOptions) => {
+    const { viewPartitions } = await import('../server/log-view.ts')
     const partitions = await withClient(kafka, (client) => viewPartitions(client, topic))
     if (partitions === undefined) {
       throw new MillraceError({
@@ -62,7 +65,7 @@ export function addTopics(program: Command): void {
       start: startOffset,
       end: endOffset,
     }))
-    printRows(rows, ['partition', 'leader', 'start', 'end'], json)
+    printRows(rows, { columns: ['partition', 'leader', 'start', 'end'], json, none: 'no partitions' })
   })
   withCluster(
     topics
@@ -72,12 +75,14 @@ export function addTopics(program: Command): void {
   )
     .description('Gives a topic more partitions. Keys that were in one partition may then be in another.')
     .action(async (topic: string, total: number, { kafka }: ClusterOptions) => {
+      const { createPartitions } = await import('../log/client/admin.ts')
       await withClient(kafka, (client) => createPartitions(client, topic, total))
       terminal.note(`millrace: ${topic} has ${total} partitions`)
     })
   withCluster(
     topics.command('delete').argument('<TOPIC...>').description('Deletes topics and all their records.'),
   ).action(async (names: string[], { kafka }: ClusterOptions) => {
+    const { deleteTopics } = await import('../log/client/admin.ts')
     await withClient(kafka, (client) => deleteTopics(client, names))
     terminal.note(`millrace: deleted ${names.join(', ')}`)
   })

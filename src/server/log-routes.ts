@@ -1,9 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import { MillraceError } from '../base/millrace-error.ts'
 import { createTopics, deleteTopics } from '../log/client/admin.ts'
-import { listGroups } from '../log/client/group-admin.ts'
 import type { LogClient } from '../log/client/log-client.ts'
-import { viewGroupOffsets, viewGroups, viewPartitions, viewTopics } from './log-view.ts'
+import { viewGroup, viewGroups, viewPartitions, viewTopics } from './log-view.ts'
 
 interface NewTopicBody {
   name: string
@@ -52,13 +51,14 @@ export function logRoutes(app: FastifyInstance, client: LogClient): void {
   })
   app.get('/api/v1/groups', () => viewGroups(client))
   app.get<{ Params: { group: string } }>('/api/v1/groups/:group', async ({ params: { group } }) => {
-    if (!(await listGroups(client)).some((one) => one.groupId === group)) {
+    const offsets = await viewGroup(client, group)
+    if (offsets === undefined) {
       throw new MillraceError({
         code: 'MR_GROUP_NOT_FOUND',
         message: `there is no group ${group}.`,
         fix: 'List the groups with `millrace groups list`.',
       })
     }
-    return { id: group, offsets: await viewGroupOffsets(client, group) }
+    return { id: group, offsets }
   })
 }

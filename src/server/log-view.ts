@@ -91,7 +91,16 @@ export async function viewGroups(client: LogClient): Promise<GroupView[]> {
   )
 }
 
-export async function viewGroupOffsets(client: LogClient, groupId: string): Promise<GroupOffsetView[]> {
+/** What a group has committed; `undefined` when there is no such group. */
+export async function viewGroup(
+  client: LogClient,
+  groupId: string,
+): Promise<readonly GroupOffsetView[] | undefined> {
+  const known = (await listGroups(client)).some((group) => group.groupId === groupId)
+  return known ? viewGroupOffsets(client, groupId) : undefined
+}
+
+async function viewGroupOffsets(client: LogClient, groupId: string): Promise<GroupOffsetView[]> {
   const committed = await offsetFetch(client, groupId)
   const { topics } = await client.metadata([...new Set(committed.map((offset) => offset.topic))])
   // Offsets outlive their topics: those of a deleted one have no end to be behind of.

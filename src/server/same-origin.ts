@@ -17,7 +17,7 @@ export function refuseForeignOrigins(app: FastifyInstance, host: string): void {
         .send({ code: 'MR_REST', message: `this server does not answer to the name ${name}.` })
     }
     const { origin } = request.headers
-    if (request.method !== 'GET' && origin !== undefined && origin !== `http://${request.host}`) {
+    if (request.method !== 'GET' && origin !== undefined && URL.parse(origin)?.host !== request.host) {
       return reply
         .code(403)
         .send({ code: 'MR_REST', message: `pages of ${origin} may not change anything here.` })

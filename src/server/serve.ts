@@ -55,7 +55,7 @@ export async function serve(options: ServeOptions): Promise<Served> {
   const server =
     options.http === false
       ? undefined
-      : started.use(await serveHttp({ http: options.http, jobs, client, bootstrap, log }))
+      : started.use(await serveHttp({ http: options.http, world, jobs, client, bootstrap, log }))
   const running = new Set<RunningJob>()
   started.defer(async () => {
     await Promise.all([...running].map((job) => job[Symbol.asyncDispose]()))
@@ -81,14 +81,16 @@ export async function serve(options: ServeOptions): Promise<Served> {
 
 function serveHttp(parts: {
   readonly http: { readonly host: string; readonly port: number }
+  readonly world: World
   readonly jobs: JobRegistry
   readonly client: LogClient
   readonly bootstrap: string
   readonly log: RunningLog | undefined
 }): Promise<RunningServer> {
-  const { http, jobs, client, bootstrap, log } = parts
+  const { http, world, jobs, client, bootstrap, log } = parts
   return startServer({
     listen: http,
+    clock: world.clock,
     jobs,
     client,
     bootstrap,

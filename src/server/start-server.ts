@@ -12,13 +12,14 @@
  *   GET    /api/v1/topics[/:topic]          POST /api/v1/topics { name, partitions?, config? }   DELETE /api/v1/topics/:topic
  *   GET    /api/v1/groups[/:group]
  *
- * Errors are `{ code, message }` with a fitting status. A page of another origin can change nothing: on a loopback
+ * Errors are `{ code, message, place? }` with a fitting status. A page of another origin can change nothing: on a loopback
  * address only loopback names are answered to, and changes from a foreign origin are refused.
  */
 import { fastify, type FastifyInstance } from 'fastify'
 import { MillraceError, messageOf } from '../base/millrace-error.ts'
 import type { LogClient } from '../log/client/log-client.ts'
 import type { BrokerMetrics } from '../log/broker/broker-metrics.ts'
+import type { Clock } from '../world/world.ts'
 import { jobRoutes } from './job-routes.ts'
 import type { JobRegistry } from './job-registry.ts'
 import { viewJob } from './job-view.ts'
@@ -32,6 +33,7 @@ export interface ServerOptions {
   /** Port 0 takes a free one. */
   readonly listen: { readonly host: string; readonly port: number }
   readonly jobs: JobRegistry
+  readonly clock: Pick<Clock, 'nowMs'>
   /** The log that topics and groups are asked of; without one, those routes answer 404. */
   readonly client?: LogClient
   /** Where clients find the log, for the status page. */
@@ -60,8 +62,15 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   app.setErrorHandler((error, _request, reply) => {
     const millrace = error instanceof MillraceError
     const status = millrace ? statusOf(error) : ((error as { statusCode?: number }).statusCode ?? 500)
-    return reply.code(status).send({ code: millrace ? error.code : 'MR_REST', message: messageOf(error) })
+    return reply.code(status).send({
+      code: millrace ? error.code : 'MR_REST',
+      message: messageOf(error),
+      ...(millrace && { place: error.place }),
+    })
   })
+  app.setNotFoundHandler((request, reply) =>
+    reply.code(404).send({ code: 'MR_REST', message: `there is no ${request.method} ${request.url}.` }),
+  )
   statusRoutes(app, options)
   jobRoutes(app, options.jobs)
   if (options.client !== undefined) logRoutes(app, options.client)
@@ -104,18 +113,23 @@ function statusRoutes(app: FastifyInstance, options: ServerOptions): void {
   })
   app.get('/api/v1/overview', async () => {
     const { client, jobs } = options
-    const [topics, groups] =
-      client === undefined
-        ? [[], []]
-        : await Promise.all([viewTopics(client, { internal: false }), viewGroups(client)])
-    return {
-      nowMs: Date.now(),
-      log: options.bootstrap ?? null,
-      jobs: await Promise.all(jobs.all().map(viewJob)),
-      topics,
-      groups,
-    }
+    // The jobs are worth seeing most when the cluster they use does not answer.
+    const [log, views] = await Promise.all([
+      client === undefined ? {} : overviewOfLog(client),
+      Promise.all(jobs.all().map(viewJob)),
+    ])
+    const empty = { topics: [], groups: [], logError: null }
+    return { nowMs: options.clock.nowMs(), log: options.bootstrap ?? null, jobs: views, ...empty, ...log }
   })
+}
+
+async function overviewOfLog(client: LogClient): Promise<object> {
+  try {
+    const [topics, groups] = await Promise.all([viewTopics(client, { internal: false }), viewGroups(client)])
+    return { topics, groups }
+  } catch (error) {
+    return { logError: messageOf(error) }
+  }
 }
 
 async function listen(
@@ -129,11 +143,11 @@ async function listen(
     const inUse = (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
     throw new MillraceError({
       code: inUse ? 'MR_ADDRESS_IN_USE' : 'MR_LISTEN_FAILED',
-      peer: `${host}:${port}`,
+      peer: host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`,
       message: inUse
-        ? 'the address for HTTP is in use by another process.'
+        ? 'another program listens on this address, which HTTP shall have.'
         : `cannot listen for HTTP: ${messageOf(error)}.`,
-      fix: 'Choose another one with --http HOST:PORT (port 0 takes a free one).',
+      fix: 'Stop it, or choose another address; port 0 takes a free one.',
       cause: error,
     })
   }
