@@ -28,9 +28,9 @@ export class LeaderEpochs {
     this.#epochs.push({ epoch, startOffset })
   }
 
-  /** Forgets epochs that began at or after `endOffset`. */
+  /** Forgets epochs that began after `endOffset`. */
   truncateTo(endOffset: number): void {
-    this.#epochs = this.#epochs.filter((each) => each.startOffset < endOffset)
+    this.#epochs = this.#epochs.filter((each) => each.startOffset <= endOffset)
   }
 
   /** Forgets what lies before `startOffset`; the epoch in force there now begins there. */

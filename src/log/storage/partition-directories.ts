@@ -55,11 +55,35 @@ export function arrangeTopicDirectories(options: {
     const text = readText(world.disk, join(path, directory, 'partition.metadata'))
     return text === undefined ? undefined : decodePartitionMetadata(text)
   }
-  const directories = world.disk
-    .list(path)
-    .filter((name) => world.disk.stat(join(path, name))?.kind === 'directory')
+  const directories = (): string[] =>
+    world.disk.list(path).filter((name) => world.disk.stat(join(path, name))?.kind === 'directory')
+  const setAside = (name: string): void => {
+    const retired = retireDirectory(world, join(path, name), 'stray')
+    report('warn', 'a directory that belongs to no topic was set aside', {
+      from: join(path, name),
+      to: retired,
+    })
+  }
+
+  for (const name of directories().filter((each) => each.endsWith('-delete'))) {
+    const original = parsePartitionDirectoryName(name.slice(0, name.lastIndexOf('.')))
+    const listed = original === undefined ? undefined : registry.get(original.topic)
+    if (
+      original === undefined ||
+      listed === undefined ||
+      idOf(name) !== listed.id ||
+      original.partition >= listed.partitions
+    ) {
+      world.disk.remove(join(path, name))
+      continue
+    }
+    const target = `${original.topic}-${original.partition}`
+    if (world.disk.stat(join(path, target)) !== undefined) setAside(target)
+    world.disk.rename(join(path, name), join(path, target))
+  }
+
   const adopted = new Map<string, { id: string; partitions: number }>()
-  for (const name of directories) {
+  for (const name of directories()) {
     const found = parsePartitionDirectoryName(name)
     if (found === undefined || name.endsWith('-delete') || name.endsWith('-stray')) continue
     const id = idOf(name)
@@ -79,25 +103,7 @@ export function arrangeTopicDirectories(options: {
         partitions: Math.max(known?.partitions ?? 0, found.partition + 1),
       })
     } else if (id !== undefined && registry.isDeleted(id)) world.disk.remove(join(path, name))
-    else {
-      const retired = retireDirectory(world, join(path, name), 'stray')
-      report('warn', 'a directory that belongs to no topic was set aside', {
-        from: join(path, name),
-        to: retired,
-      })
-    }
-  }
-  for (const name of directories.filter((each) => each.endsWith('-delete'))) {
-    const original = parsePartitionDirectoryName(name.slice(0, name.lastIndexOf('.')))
-    const listed = original === undefined ? undefined : registry.get(original.topic)
-    const target = original === undefined ? path : join(path, `${original.topic}-${original.partition}`)
-    const goesBack =
-      listed !== undefined &&
-      idOf(name) === listed.id &&
-      original!.partition < listed.partitions &&
-      world.disk.stat(target) === undefined
-    if (goesBack) world.disk.rename(join(path, name), target)
-    else world.disk.remove(join(path, name))
+    else setAside(name)
   }
   for (const [name, { id, partitions }] of adopted) {
     registry.put({ name, id, partitions, internal: INTERNAL_TOPICS.has(name), config: {} })
