@@ -137,9 +137,13 @@ export class ExchangeWriter implements Receiver {
     return this.#room.promise
   }
 
-  /** Goes on if it was held up and there is room now; true then. */
+  /**
+   * Goes on if it was held up and there is room now; true then. A barrier may have left a backlog while nobody asked
+   * whether it is held up, so that is no condition.
+   */
   retry(): boolean {
-    return this.#room !== undefined && this.blocked() === undefined
+    if (this.#room === undefined && this.#targets.every(({ backlog }) => backlog.length === 0)) return false
+    return this.blocked() === undefined
   }
 
   #control(kind: number, value: number): void {

@@ -31,7 +31,6 @@ export class Gate {
   readonly #port: ExchangePort
   readonly #segment: GateSegment
   readonly #channels: readonly Channel[]
-  readonly #merge: Merge
   readonly #own: Channel
   /** What this subtask sent itself and has not been processed. */
   readonly #waiting: (() => void)[] = []
@@ -46,10 +45,10 @@ export class Gate {
     const { exchange, port, segment, out } = options
     this.#port = port
     this.#segment = segment
-    this.#merge = new Merge(port.parallelism, out)
+    const merge = new Merge(port.parallelism, out)
     this.#channels = Array.from({ length: port.parallelism }, (_, from) => ({
       from,
-      input: this.#merge.input(from),
+      input: merge.input(from),
       ring: from === port.subtask ? undefined : port.reader(exchange, from),
       decoder: new EventDecoder(),
       barrier: undefined,
@@ -101,11 +100,6 @@ export class Gate {
     for (const channel of this.#channels) channel.barrier = undefined
   }
 
-  /** The subtasks whose channels the watermark waits for. */
-  heldBackBy(): readonly number[] {
-    return this.#merge.heldBackBy()
-  }
-
   #stepSelf(): boolean {
     const next = this.#waiting.shift()
     next?.()
@@ -114,10 +108,13 @@ export class Gate {
 
   #stepRing(channel: Channel, ring: RingReader): boolean {
     const frame = ring.next()
-    if (frame === undefined) return false
+    if (frame === undefined) {
+      if (ring.madeRoom()) this.#port.notify(channel.from)
+      return false
+    }
     const decoded = channel.decoder.decode(frame)
     ring.release()
-    this.#port.notify(channel.from)
+    if (ring.madeRoom()) this.#port.notify(channel.from)
     if (decoded.kind === 'data') {
       channel.input.batch(decoded)
       channel.input.watermark(decoded.watermarkMs)

@@ -84,17 +84,6 @@ export class Merge {
     }
   }
 
-  get watermarkMs(): number {
-    return this.#watermark
-  }
-
-  /** Which inputs the watermark waits for. */
-  heldBackBy(): number[] {
-    return this.#watermarks.flatMap((watermark, i) =>
-      !this.#idle[i] && watermark <= this.#watermark ? [i] : [],
-    )
-  }
-
   #advance(): void {
     let least = Infinity
     let most = WATERMARK_START

@@ -83,6 +83,7 @@ export class RingReader {
   readonly #capacity: number
   #read: number
   #parts: Buffer[] = []
+  #madeRoom = false
   /** Bytes that `release` gives back. */
   #held = 0
 
@@ -126,7 +127,15 @@ export class RingReader {
     }
   }
 
+  /** Whether room was made since the last call: parts of a frame that is not whole yet make room too. */
+  madeRoom(): boolean {
+    const made = this.#madeRoom
+    this.#madeRoom = false
+    return made
+  }
+
   release(): void {
+    this.#madeRoom = true
     this.#read = (this.#read + this.#held) & POSITION_MASK
     this.#held = 0
     Atomics.store(this.#positions, READ, this.#read)

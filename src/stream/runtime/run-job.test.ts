@@ -265,6 +265,18 @@ test('a job whose output nobody reads comes to a halt, and stops when asked to',
   assert.equal(run.status, 'stopped')
 })
 
+test('frames that are larger than the ring between subtasks get through', async () => {
+  const run = await runJob(numbers(20_000, collect()), {
+    ...fast,
+    parallelism: 2,
+    ringBytes: 1024,
+    outputCapacity: 50_000,
+  })
+  const output: string[] = []
+  for await (const event of run.output<string>('out')) output.push(event)
+  assert.deepEqual(output.sort(), expected(20_000))
+})
+
 test('events can be pushed and pulled in by the program', async () => {
   const pushed = pushSource<number>({ capacity: 4 })
   const both = job('both', (flow) => {
