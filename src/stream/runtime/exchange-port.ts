@@ -66,7 +66,9 @@ export class ExchangePort {
 
   /** Something was written for `subtask`, or room was made for it. */
   notify(subtask: number): void {
-    if (Atomics.load(this.#asleep, subtask * 2) === 1) this.#bell.ring(subtask)
+    if (Atomics.load(this.#asleep, subtask * 2) === 0) return
+    // One ring a sleep is enough, and a ring is a call into the operating system.
+    if (Atomics.compareExchange(this.#asleep, subtask * 2, 1, 0) === 1) this.#bell.ring(subtask)
   }
 
   /** Calls `wake` once there may be something to do; perhaps at once. */
