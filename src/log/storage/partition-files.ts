@@ -33,6 +33,8 @@ export class PartitionFiles {
   #unsynced: Segment[]
   /** Files were created or removed since the directory was last synced. */
   #directoryDirty: boolean
+  /** All is on disk as a clean shutdown leaves it: opened so, and not written to since. */
+  #settled: boolean
   /** A failed write left bytes behind the end of the active segment that could not be cut. */
   #rubbish = false
 
@@ -62,6 +64,12 @@ export class PartitionFiles {
     this.reader = new LogReader(opened.segments, this.#recent)
     this.#unsynced = [...opened.unsynced]
     this.#directoryDirty = options.created || opened.recovered
+    this.#settled = !options.created && !opened.recovered
+  }
+
+  /** Whether a clean shutdown has nothing to do here. */
+  get isSettled(): boolean {
+    return this.#settled
   }
 
   /** Writes a batch at the end, rolling first when it is time. Throws what the disk throws, with nothing changed. */
@@ -75,6 +83,7 @@ export class PartitionFiles {
     },
   ): void {
     const { lastOffset, maxTimestampMs, nowMs } = placed
+    this.#settled = false
     if (this.#rubbish) this.#cutRubbish()
     const next = { sizeBytes: batch.length, lastOffset, maxTimestampMs }
     if (mustRoll(this.segments.active, next, { config: this.#config(), nowMs }))
@@ -97,6 +106,7 @@ export class PartitionFiles {
 
   /** Closes the active segment and begins a new one; what was closed reaches the device with the next sync. */
   roll(endOffset: number, nowMs: number): void {
+    this.#settled = false
     const closed = this.segments.active
     const created = Segment.create(
       {
@@ -138,6 +148,7 @@ export class PartitionFiles {
 
   /** Removes the segments below the one that begins at `offset`; returns how many. */
   removeBelow(offset: number): number {
+    this.#settled = false
     const removed = this.segments.takeFirst(this.segments.indexOf(offset))
     for (const segment of removed) segment.remove()
     this.#directoryDirty = true
@@ -161,6 +172,7 @@ export class PartitionFiles {
     active.seal()
     await Promise.all([settle(), active.syncAll()])
     await this.snapshots.sync()
+    this.snapshots.removeBetween(active.baseOffset, endOffset)
     await this.#context.files.disk.syncDirectory(this.#path)
   }
 

@@ -56,8 +56,8 @@ export class PartitionLog {
   #config: TopicConfig
   #endOffset: number
   #logStartOffset: number
-  /** The topic, as something that exists, is on the device. */
-  #creationSynced: boolean
+  /** The partition's existence, or its leader epoch, has to reach the device before further records count as durable. */
+  #metadataDirty: boolean
   /** Why appends and syncs are refused: the partition was deleted or closed. */
   #ended: MillraceError | undefined
 
@@ -87,7 +87,7 @@ export class PartitionLog {
     this.#leaderEpochs = opened.leaderEpochs
     this.#endOffset = opened.endOffset
     this.#logStartOffset = opened.logStartOffset
-    this.#creationSynced = !options.created
+    this.#metadataDirty = options.created
     if (this.#leaderEpochs.all().length === 0) this.#leaderEpochs.begin(0, opened.logStartOffset)
     this.#leaderEpochFile = new AtomicFile({
       disk: options.context.files.disk,
@@ -105,7 +105,7 @@ export class PartitionLog {
     this.#commit = new GroupCommit(opened.durableOffset, {
       place: { topic: options.topic, partition: options.partition },
       endOffset: () => this.#endOffset,
-      before: () => (this.#creationSynced ? undefined : this.#syncCreation()),
+      before: () => (this.#metadataDirty ? this.#syncMetadata() : undefined),
       prepare: () => this.#files.prepareSync(),
       onDurable: () => this.#notify(),
       onFailure: (error) =>
@@ -333,13 +333,13 @@ export class PartitionLog {
 
   /**
    * Brings to the device what recovery found, and begins a new leader epoch: records that a consumer has seen may be
-   * gone, and the epoch lets it notice.
+   * gone, and the epoch lets it notice. It is written down before anything of it counts as durable.
    */
   async afterCrash(): Promise<void> {
+    this.#leaderEpochs.begin(this.#leaderEpochs.current + 1, this.#endOffset)
+    this.#metadataDirty = true
     try {
-      await this.settle()
-      this.#leaderEpochs.begin(this.#leaderEpochs.current + 1, this.#endOffset)
-      await this.#leaderEpochFile.save()
+      await this.#commit.sync()
     } catch (error) {
       this.#report('error', 'recovered partition could not be synced', { reason: messageOf(error) })
     }
@@ -361,7 +361,8 @@ export class PartitionLog {
     this.#refuse('the log is closed')
     let clean = false
     try {
-      if (isWhole) {
+      if (isWhole && !this.#metadataDirty && this.#files.isSettled) clean = true
+      else if (isWhole) {
         await Promise.all([
           this.#files.finish(this.#endOffset, () => this.settle()),
           this.#leaderEpochFile.save(),
@@ -442,11 +443,11 @@ export class PartitionLog {
     }
   }
 
-  async #syncCreation(): Promise<void> {
+  async #syncMetadata(): Promise<void> {
     const metadata = this.#context.files.file(join(this.path, 'partition.metadata'))
     await Promise.all([this.#context.topicsSynced(), metadata.sync(), this.#leaderEpochFile.save()])
     metadata.close()
-    this.#creationSynced = true
+    this.#metadataDirty = false
   }
 
   #moveStart(offset: number): void {

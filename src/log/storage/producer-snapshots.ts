@@ -70,6 +70,14 @@ export class ProducerSnapshots {
     }
   }
 
+  /** Deletes those between two offsets, both exclusive: what earlier shutdowns left inside the active segment. */
+  removeBetween(after: number, before: number): void {
+    for (const offset of this.#offsets.filter((each) => each > after && each < before)) {
+      this.#forget(offset)
+      this.#file(offset).remove()
+    }
+  }
+
   close(): void {
     for (const file of this.#unsynced.values()) file.close()
   }
