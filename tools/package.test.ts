@@ -90,15 +90,14 @@ describe('the published package', () => {
       '--module',
       'nodenext',
       '--target',
-      'es2024',
+      'esnext',
       '--skipLibCheck',
       'false',
     ]
-    const { stdout } = await run(
-      process.execPath,
-      [tsc, ...options, '--types', '', 'job.ts'],
-      inFolder,
-    ).catch((error: unknown) => error as { stdout: string })
+    const nodeTypes = ['--typeRoots', join(root, 'node_modules/@types'), '--types', 'node']
+    const { stdout } = await run(process.execPath, [tsc, ...options, ...nodeTypes, 'job.ts'], inFolder).catch(
+      (error: unknown) => error as { readonly stdout: string },
+    )
     assert.equal(stdout, '')
   })
 })
