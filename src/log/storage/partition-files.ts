@@ -164,16 +164,15 @@ export class PartitionFiles {
     return found
   }
 
-  /** Brings everything to the device, so that the next start need not look at the tail. `settle` syncs the records. */
+  /** Brings everything to the device, so that the next start need not look at the tail. `settle` does a round of syncs. */
   async finish(endOffset: number, settle: () => Promise<void>): Promise<void> {
     if (this.#rubbish) this.#cutRubbish()
     this.snapshots.take(endOffset, this.#producers)
     const { active } = this.segments
     active.seal()
-    await Promise.all([settle(), active.syncAll()])
-    await this.snapshots.sync()
+    this.#directoryDirty = true
+    await Promise.all([settle(), active.syncIndexes(), this.snapshots.sync()])
     this.snapshots.removeBetween(active.baseOffset, endOffset)
-    await this.#context.files.disk.syncDirectory(this.#path)
   }
 
   close(): void {

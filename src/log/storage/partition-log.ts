@@ -363,10 +363,7 @@ export class PartitionLog {
     try {
       if (isWhole && !this.#metadataDirty && this.#files.isSettled) clean = true
       else if (isWhole) {
-        await Promise.all([
-          this.#files.finish(this.#endOffset, () => this.settle()),
-          this.#leaderEpochFile.save(),
-        ])
+        await this.#files.finish(this.#endOffset, () => this.settle())
         clean = true
       }
     } catch (error) {

@@ -198,10 +198,11 @@ export class Segment {
 
   /** Waits until log and indexes are on the device; `seal` comes first. */
   async syncAll(): Promise<void> {
-    const syncs = [this.log.sync(), this.transactions.sync()]
-    if (this.#offsetIndex !== undefined) syncs.push(this.#offsetIndex.sync())
-    if (this.#timeIndex !== undefined) syncs.push(this.#timeIndex.sync())
-    await Promise.all(syncs)
+    await Promise.all([this.log.sync(), this.syncIndexes()])
+  }
+
+  async syncIndexes(): Promise<void> {
+    await Promise.all([this.transactions.sync(), this.#offsetIndex?.sync(), this.#timeIndex?.sync()])
   }
 
   close(): void {

@@ -50,6 +50,13 @@ export const TOPIC_CONFIG_KEYS: readonly TopicConfigKey[] = [
     doc: 'How long a compacted topic keeps tombstones, so that readers learn of a deletion.',
   },
   {
+    name: 'errors.deadletterqueue.group.enable',
+    type: 'boolean',
+    defaultValue: 'false',
+    doc: 'Whether groups may use the topic as their dead-letter queue; there are no share groups.',
+    hasNoEffect: true,
+  },
+  {
     name: 'file.delete.delay.ms',
     type: 'long',
     defaultValue: '60000',
@@ -116,6 +123,14 @@ export const TOPIC_CONFIG_KEYS: readonly TopicConfigKey[] = [
     doc: 'How long a record may stay uncompacted at most.',
   },
   {
+    name: 'max.decompressed.message.bytes',
+    type: 'int',
+    defaultValue: '2147483639',
+    min: 0,
+    doc: 'How large a record batch may become when it is opened; the log opens none above 256 MiB.',
+    hasNoEffect: true,
+  },
+  {
     name: 'max.message.bytes',
     type: 'int',
     defaultValue: '1048588',
@@ -171,6 +186,22 @@ export const TOPIC_CONFIG_KEYS: readonly TopicConfigKey[] = [
     type: 'boolean',
     defaultValue: 'false',
     doc: 'Segment files are never preallocated.',
+    hasNoEffect: true,
+  },
+  {
+    name: 'remote.copy.lag.bytes',
+    type: 'long',
+    defaultValue: '-1',
+    min: -2,
+    doc: 'There is no tiered storage.',
+    hasNoEffect: true,
+  },
+  {
+    name: 'remote.copy.lag.ms',
+    type: 'long',
+    defaultValue: '0',
+    min: -2,
+    doc: 'There is no tiered storage.',
     hasNoEffect: true,
   },
   {
