@@ -178,7 +178,7 @@ export function worldSuite(name: string, under: WorldUnderTest): void {
         port: 0,
         onConnection: (connection) =>
           connection.handle({
-            onData: (chunk) => void connection.write([chunk]),
+            onData: (chunk) => void connection.write([Buffer.from(chunk)]),
             onDrain: () => undefined,
             onClose: () => undefined,
           }),
@@ -189,7 +189,7 @@ export function worldSuite(name: string, under: WorldUnderTest): void {
       await new Promise<void>((resolve, reject) => {
         connection.handle({
           onData: (chunk) => {
-            received.push(chunk)
+            received.push(Buffer.from(chunk))
             count += chunk.length
             if (count === sent.length) connection.end()
           },

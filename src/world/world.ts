@@ -5,8 +5,9 @@
  *
  * Rules that both keep:
  *  - Disk reads and writes are synchronous (they hit the page cache); only `sync` waits for the device.
- *  - A `Connection`'s chunks belong to the receiver; a chunk that was passed to `write` must not be changed until
- *    `bufferedBytes` has been 0 afterwards.
+ *  - A chunk that a `Connection` hands out is only lent: it may be changed, and what is needed after `onData` has
+ *    returned must be copied. A chunk that was passed to `write` must not be changed until `bufferedBytes` has been 0
+ *    afterwards.
  *  - No callback runs inside the call that registered it.
  */
 export interface World {
@@ -120,6 +121,7 @@ export interface Connection {
 }
 
 export interface ConnectionHandler {
+  /** The chunk's bytes are the handler's until it returns, no longer. */
   onData(chunk: Uint8Array): void
   onDrain(): void
   /** Called exactly once, whoever closed; `error` when it was not in order. */

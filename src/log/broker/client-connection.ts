@@ -95,6 +95,7 @@ export class ServerConnection implements ClientConnection {
       Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length),
     )
     this.#advance()
+    this.#frames.detach()
   }
 
   #onDrain(): void {
@@ -186,29 +187,30 @@ export class ServerConnection implements ClientConnection {
     else this.#connection.resume()
   }
 
+  /**
+   * Produce works on the bytes where they lie, mostly still in the buffer that the socket was read into, and has copied
+   * what it needs later when `dispatch` returns. Other requests are small, and their bytes may live on in group state.
+   */
   #start(frame: Buffer): void {
-    const outcome = this.#options.router.dispatch(frame, this)
+    const isProduce = frame.length >= 2 && frame.readInt16BE(0) === PRODUCE_KEY
+    const request = isProduce ? frame : Buffer.from(frame)
+    const outcome = this.#options.router.dispatch(request, this)
+    const { length } = frame
+    this.#frames.recycle(frame)
     if (!(outcome instanceof Promise)) {
-      this.#recycle(frame)
       if (this.#waiting.length === 0) this.#send(outcome)
       else this.#hold({ outcome: undefined }, outcome, true)
       return
     }
     const answer: Answer = { outcome: undefined }
     this.#waiting.push(answer)
-    this.#workBytes += frame.length
+    this.#workBytes += length
     void outcome.then((settled) => {
-      this.#workBytes -= frame.length
-      this.#recycle(frame)
+      this.#workBytes -= length
       if (this.#closing) return
       this.#hold(answer, settled, false)
       this.#sendReady()
     })
-  }
-
-  /** Only Produce is sure to keep nothing of its request; other requests' bytes may live on in group state. */
-  #recycle(frame: Buffer): void {
-    if (frame.readInt16BE(0) === PRODUCE_KEY) this.#frames.recycle(frame)
   }
 
   #hold(answer: Answer, outcome: Outcome, push: boolean): void {

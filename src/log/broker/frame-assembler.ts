@@ -5,8 +5,10 @@ import type { BufferPool } from './buffer-pool.ts'
  *
  * A frame that lies whole in one chunk is a view of that chunk. One that spans chunks is copied once, piece by piece
  * as they arrive, into a buffer that starts small and doubles: a length alone, however large, costs no memory.
- * Such buffers come from a pool that the connections of a broker share; whoever has consumed a frame gives it back
- * with `recycle`, and a frame that is kept is simply never given back.
+ * Such buffers come from a pool that the connections of a broker share.
+ *
+ * Both are lent. A frame is whoever's asked for it until `recycle`, and a chunk is the assembler's until `detach`, which
+ * copies what has not been asked for yet; after that the chunk's bytes may change.
  */
 export class FrameAssembler {
   readonly #maxBytes: number
@@ -15,6 +17,8 @@ export class FrameAssembler {
   #chunk: Buffer = EMPTY
   #position = 0
   readonly #later: Buffer[] = []
+  /** Whether `#chunk` is somebody else's memory. */
+  #lent = false
   /** The frame being assembled over several chunks: its size is known (-1: not yet), `#filled` bytes are there. */
   #size = -1
   #target: Buffer = EMPTY
@@ -31,9 +35,19 @@ export class FrameAssembler {
     if (this.#position === this.#chunk.length) {
       this.#chunk = chunk
       this.#position = 0
+      this.#lent = true
     } else {
-      this.#later.push(chunk)
+      this.#later.push(Buffer.from(chunk))
     }
+  }
+
+  /** Looks at the chunks that were pushed no more: what is left of them is copied. */
+  detach(): void {
+    if (!this.#lent) return
+    this.#lent = false
+    this.#chunk =
+      this.#position < this.#chunk.length ? Buffer.from(this.#chunk.subarray(this.#position)) : EMPTY
+    this.#position = 0
   }
 
   /** Whether a frame has begun that is not complete. */
@@ -76,13 +90,14 @@ export class FrameAssembler {
     }
   }
 
-  /** Gives a frame's memory back: nobody may look at it any more. */
+  /** Gives a frame back: nobody may look at it any more. */
   recycle(frame: Buffer): void {
     this.#pool.give(frame)
   }
 
   #nextChunk(): boolean {
     const chunk = this.#later.shift()
+    this.#lent = false
     this.#chunk = chunk ?? EMPTY
     this.#position = 0
     return chunk !== undefined

@@ -75,7 +75,8 @@ export type HandlerResult<Response> = Response | typeof NO_RESPONSE | CloseConne
 
 /**
  * Answers one request. Handlers of one connection start in request order and may overlap; answers are sent in request
- * order. A handler never throws for what a client did wrong: that is an error code in its response.
+ * order. A handler never throws for what a client did wrong: that is an error code in its response. Of a Produce
+ * request the byte fields are lent, until the handler returns (its promise, when it is not done by then).
  */
 export type Handler<Request, Response> = (
   request: Request,

@@ -1,6 +1,6 @@
 /**
- * Cuts the byte stream of a connection into frames: int32 length, then that many bytes. A frame that lies within one
- * chunk is handed out as a view of it; one that does not is gathered in a buffer of its own.
+ * Cuts the byte stream of a connection into frames: int32 length, then that many bytes. Each frame is copied out of the
+ * chunks, which are only lent, into a buffer of its own: it belongs to whoever gets it.
  */
 import { WireError } from '../../base/byte-reader.ts'
 
@@ -37,7 +37,7 @@ export class ResponseFrames {
     }
     this.#lengthFilled = 0
     if (length <= chunk.length - at) {
-      this.#onFrame(chunk.subarray(at, at + length))
+      this.#onFrame(Buffer.from(chunk.subarray(at, at + length)))
       return at + length
     }
     this.#frame = Buffer.allocUnsafeSlow(length)

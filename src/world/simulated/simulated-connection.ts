@@ -13,6 +13,7 @@ import type { SeededRandom } from './seeded-random.ts'
 import type { NetworkConditions } from './simulated-network.ts'
 
 const HIGH_WATER_BYTES = 1024 * 1024
+const RUBBISH = 0xa5
 
 interface Shared {
   readonly scheduler: Scheduler
@@ -182,6 +183,8 @@ export class SimulatedConnection implements Connection {
         case 'data':
           this.#other?.taken(piece.bytes.length)
           this.#handler.onData(piece.bytes)
+          // The chunk was only lent: whoever kept it sees rubbish, as it would with a real socket.
+          piece.bytes.fill(RUBBISH)
           break
         case 'fin':
           this.#finReceived = true

@@ -31,7 +31,7 @@ async function trace(seed: number): Promise<string> {
         connection.handle({
           onData: (chunk) => {
             lines.push(`${clock.monotonicMs()} ${chunk.length}`)
-            connection.write([chunk])
+            connection.write([Buffer.from(chunk)])
           },
           onDrain: () => undefined,
           onClose: (error) => lines.push(`close ${error?.message}`),

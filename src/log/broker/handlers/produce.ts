@@ -39,15 +39,17 @@ export const handleProduce: Handler<ProduceRequest, ProduceResponseInput> = (req
   const earlier = verifying.get(context.connection)
   if (transactional === undefined) {
     if (earlier === undefined) return appendAll(request, context, undefined)
-    return earlier.then((): Result | Promise<Result> => appendAll(request, context, undefined))
+    const kept = withOwnRecords(request)
+    return earlier.then((): Result | Promise<Result> => appendAll(kept, context, undefined))
   }
   const verification = verify(request, context, transactional)
   if (earlier === undefined && !(verification instanceof Promise))
     return appendAll(request, context, verification)
+  const kept = withOwnRecords(request)
   const appended = Promise.all([verification, earlier]).then(
     ([errors]): { readonly answer: Result | Promise<Result> } => {
       if (verifying.get(context.connection) === turn) verifying.delete(context.connection)
-      return { answer: appendAll(request, context, errors) }
+      return { answer: appendAll(kept, context, errors) }
     },
   )
   const turn = appended.then(nothing, nothing)
@@ -59,6 +61,20 @@ export const handleProduce: Handler<ProduceRequest, ProduceResponseInput> = (req
 const verifying = new WeakMap<ClientConnection, Promise<void>>()
 
 const nothing = (): void => {}
+
+/** The request's bytes are lent until the handler returns: one that has to wait before it appends works on a copy. */
+function withOwnRecords(request: ProduceRequest): ProduceRequest {
+  return {
+    ...request,
+    topicData: request.topicData.map((topic) => ({
+      ...topic,
+      partitionData: topic.partitionData.map((data) => ({
+        ...data,
+        records: data.records === null ? null : Buffer.from(data.records),
+      })),
+    })),
+  }
+}
 
 type Appended = {
   readonly log: PartitionLog
