@@ -18,7 +18,7 @@ const [command, ...args] = process.argv.slice(2)
 
 /** Lets imports of `millrace` and its subpaths resolve to `src/`. */
 const FROM_SOURCES = '--conditions=millrace-source'
-const TESTED_FOLDERS = ['src', 'tools', 'examples', 'simulation', 'conformance', 'bench']
+const TESTED_FOLDERS = ['src', 'tools', 'examples', 'simulation', 'conformance', 'survival', 'bench']
 
 const commands = {
   start: () => [FROM_SOURCES, 'examples/main.ts', ...args],

@@ -2,8 +2,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-const CODE_FOLDERS = ['src', 'tools', 'examples', 'simulation', 'conformance', 'bench']
-const SKIPPED = new Set(['node_modules', 'dist', 'target', 'results', '.git', '.cache', '.data'])
+const CODE_FOLDERS = ['src', 'tools', 'examples', 'simulation', 'conformance', 'survival', 'bench']
+const SKIPPED = new Set(['node_modules', 'dist', 'target', '.git', '.cache', '.data'])
 
 export interface SourceFile {
   /** Relative to the repository, with `/`. */

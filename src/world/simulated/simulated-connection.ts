@@ -51,6 +51,8 @@ export class SimulatedConnection implements Connection {
   #transit: { readonly atMs: number; readonly piece: Piece }[] = []
   #arrived: Piece[] = []
   #stalledUntilMs = 0
+  /** The connection was cut: nothing more arrives, or there would be a gap in what did. */
+  #cut = false
   #paused = false
   #finSent = false
   #finReceived = false
@@ -125,6 +127,7 @@ export class SimulatedConnection implements Connection {
     for (const side of [this, this.#other]) {
       if (side === undefined) continue
       side.#loseTransit()
+      side.#cut = true
       side.resetIn(random.between(...conditions.latencyMs) * 2)
     }
   }
@@ -139,7 +142,7 @@ export class SimulatedConnection implements Connection {
 
   /** The other side sent a piece. */
   receive(piece: Piece): void {
-    if (this.#closed !== undefined || !this.#life.alive) {
+    if (this.#closed !== undefined || this.#cut || !this.#life.alive) {
       if (piece.kind === 'data') this.#other?.taken(piece.bytes.length)
       return
     }
