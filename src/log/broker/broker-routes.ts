@@ -1,36 +1,52 @@
 import { alterConfigsApi } from '../protocol/apis/alter-configs.ts'
+import { alterPartitionReassignmentsApi } from '../protocol/apis/alter-partition-reassignments.ts'
 import { apiVersionsApi } from '../protocol/apis/api-versions.ts'
+import { createAclsApi } from '../protocol/apis/create-acls.ts'
 import { createPartitionsApi } from '../protocol/apis/create-partitions.ts'
 import { createTopicsApi } from '../protocol/apis/create-topics.ts'
+import { deleteAclsApi } from '../protocol/apis/delete-acls.ts'
 import { deleteRecordsApi } from '../protocol/apis/delete-records.ts'
 import { deleteTopicsApi } from '../protocol/apis/delete-topics.ts'
+import { describeAclsApi } from '../protocol/apis/describe-acls.ts'
 import { describeClusterApi } from '../protocol/apis/describe-cluster.ts'
 import { describeConfigsApi } from '../protocol/apis/describe-configs.ts'
 import { describeLogDirsApi } from '../protocol/apis/describe-log-dirs.ts'
 import { describeTopicPartitionsApi } from '../protocol/apis/describe-topic-partitions.ts'
+import { electLeadersApi } from '../protocol/apis/elect-leaders.ts'
 import { fetchApi } from '../protocol/apis/fetch.ts'
 import { incrementalAlterConfigsApi } from '../protocol/apis/incremental-alter-configs.ts'
 import { listOffsetsApi } from '../protocol/apis/list-offsets.ts'
+import { listPartitionReassignmentsApi } from '../protocol/apis/list-partition-reassignments.ts'
 import { metadataApi } from '../protocol/apis/metadata.ts'
 import { offsetForLeaderEpochApi } from '../protocol/apis/offset-for-leader-epoch.ts'
 import { produceApi } from '../protocol/apis/produce.ts'
+import { saslAuthenticateApi } from '../protocol/apis/sasl-authenticate.ts'
+import { saslHandshakeApi } from '../protocol/apis/sasl-handshake.ts'
 import { coordinatorRoutes } from './coordinator-routes.ts'
 import { handleAlterConfigs } from './handlers/alter-configs.ts'
+import { handleAlterPartitionReassignments } from './handlers/alter-partition-reassignments.ts'
 import { apiVersionsHandler } from './handlers/api-versions.ts'
+import { handleCreateAcls } from './handlers/create-acls.ts'
 import { handleCreatePartitions } from './handlers/create-partitions.ts'
 import { handleCreateTopics } from './handlers/create-topics.ts'
+import { handleDeleteAcls } from './handlers/delete-acls.ts'
 import { handleDeleteRecords } from './handlers/delete-records.ts'
 import { handleDeleteTopics } from './handlers/delete-topics.ts'
+import { handleDescribeAcls } from './handlers/describe-acls.ts'
 import { handleDescribeCluster } from './handlers/describe-cluster.ts'
 import { handleDescribeConfigs } from './handlers/describe-configs.ts'
 import { handleDescribeLogDirs } from './handlers/describe-log-dirs.ts'
 import { handleDescribeTopicPartitions } from './handlers/describe-topic-partitions.ts'
+import { handleElectLeaders } from './handlers/elect-leaders.ts'
 import { handleFetch } from './handlers/fetch.ts'
 import { handleIncrementalAlterConfigs } from './handlers/incremental-alter-configs.ts'
 import { handleListOffsets } from './handlers/list-offsets.ts'
+import { handleListPartitionReassignments } from './handlers/list-partition-reassignments.ts'
 import { handleMetadata } from './handlers/metadata.ts'
 import { handleOffsetForLeaderEpoch } from './handlers/offset-for-leader-epoch.ts'
 import { handleProduce } from './handlers/produce.ts'
+import { handleSaslAuthenticate } from './handlers/sasl-authenticate.ts'
+import { handleSaslHandshake } from './handlers/sasl-handshake.ts'
 import { route, type Route } from './routes.ts'
 import type { Handler } from './services.ts'
 
@@ -52,6 +68,14 @@ export function brokerRoutes(): readonly Route[] {
     route(describeClusterApi, handleDescribeCluster),
     route(describeTopicPartitionsApi, handleDescribeTopicPartitions),
     route(describeLogDirsApi, handleDescribeLogDirs),
+    route(electLeadersApi, handleElectLeaders),
+    route(alterPartitionReassignmentsApi, handleAlterPartitionReassignments),
+    route(listPartitionReassignmentsApi, handleListPartitionReassignments),
+    route(describeAclsApi, handleDescribeAcls),
+    route(createAclsApi, handleCreateAcls),
+    route(deleteAclsApi, handleDeleteAcls),
+    route(saslHandshakeApi, handleSaslHandshake),
+    route(saslAuthenticateApi, handleSaslAuthenticate),
     ...coordinatorRoutes,
   ]
   return [

@@ -136,8 +136,16 @@ function applyRules(records: Buffer, header: BatchHeader, rules: TopicConfig): B
     baseSequence: header.baseSequence,
     transactional: isTransactional(header.attributes),
     compression: storedCodec(rules.compressionType),
+    ...levelOf(rules),
   })
   return { kind: 'accepted', batch, header: readBatchHeader(batch, 0) }
+}
+
+function levelOf({ compressionType, gzipLevel, zstdLevel }: TopicConfig): {
+  readonly compressionLevel?: number
+} {
+  if (compressionType === 'gzip') return { compressionLevel: gzipLevel }
+  return compressionType === 'zstd' ? { compressionLevel: zstdLevel } : {}
 }
 
 type Codec = ReturnType<typeof compressionOf>

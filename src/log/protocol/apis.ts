@@ -3,6 +3,7 @@ import type { AnyApi } from './api-schema.ts'
 import { addOffsetsToTxnApi } from './apis/add-offsets-to-txn.ts'
 import { addPartitionsToTxnApi } from './apis/add-partitions-to-txn.ts'
 import { alterConfigsApi } from './apis/alter-configs.ts'
+import { alterPartitionReassignmentsApi } from './apis/alter-partition-reassignments.ts'
 import { alterUserScramCredentialsApi } from './apis/alter-user-scram-credentials.ts'
 import { apiVersionsApi } from './apis/api-versions.ts'
 import { consumerGroupDescribeApi } from './apis/consumer-group-describe.ts'
@@ -23,6 +24,7 @@ import { describeProducersApi } from './apis/describe-producers.ts'
 import { describeTopicPartitionsApi } from './apis/describe-topic-partitions.ts'
 import { describeTransactionsApi } from './apis/describe-transactions.ts'
 import { describeUserScramCredentialsApi } from './apis/describe-user-scram-credentials.ts'
+import { electLeadersApi } from './apis/elect-leaders.ts'
 import { endTxnApi } from './apis/end-txn.ts'
 import { fetchApi } from './apis/fetch.ts'
 import { findCoordinatorApi } from './apis/find-coordinator.ts'
@@ -33,6 +35,7 @@ import { joinGroupApi } from './apis/join-group.ts'
 import { leaveGroupApi } from './apis/leave-group.ts'
 import { listGroupsApi } from './apis/list-groups.ts'
 import { listOffsetsApi } from './apis/list-offsets.ts'
+import { listPartitionReassignmentsApi } from './apis/list-partition-reassignments.ts'
 import { listTransactionsApi } from './apis/list-transactions.ts'
 import { metadataApi } from './apis/metadata.ts'
 import { offsetCommitApi } from './apis/offset-commit.ts'
@@ -81,7 +84,10 @@ export const apis = {
   saslAuthenticate: saslAuthenticateApi,
   createPartitions: createPartitionsApi,
   deleteGroups: deleteGroupsApi,
+  electLeaders: electLeadersApi,
   incrementalAlterConfigs: incrementalAlterConfigsApi,
+  alterPartitionReassignments: alterPartitionReassignmentsApi,
+  listPartitionReassignments: listPartitionReassignmentsApi,
   offsetDelete: offsetDeleteApi,
   describeUserScramCredentials: describeUserScramCredentialsApi,
   alterUserScramCredentials: alterUserScramCredentialsApi,

@@ -7,7 +7,7 @@
  * What comes out of a decoder is bounded before it is allocated, so that a small batch cannot blow up the process.
  */
 import { createRequire } from 'node:module'
-import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { constants, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import type * as Lz4 from 'lz4-napi'
 import type * as Snappy from 'snappy'
 import { unreachable } from '../../base/assert.ts'
@@ -37,18 +37,22 @@ const SNAPPY_MAX_RATIO = 22
 
 const LZ4_FRAME_MAGIC = 0x184d2204
 
-export function compress(codec: Compression, bytes: Buffer): Buffer {
+/** `level` is of gzip (-1, 1 to 9) and zstd (-131072 to 22); the other codecs have one. Default: the codec's own. */
+export function compress(codec: Compression, bytes: Buffer, level?: number): Buffer {
   switch (codec) {
     case 'none':
       return bytes
     case 'gzip':
-      return gzipSync(bytes)
+      return gzipSync(bytes, level === undefined ? {} : { level })
     case 'snappy':
       return compressXerial(bytes)
     case 'lz4':
       return lz4().compressFrameSync(bytes)
     case 'zstd':
-      return zstdCompressSync(bytes)
+      return zstdCompressSync(
+        bytes,
+        level === undefined ? {} : { params: { [constants.ZSTD_c_compressionLevel]: level } },
+      )
     default:
       return unreachable(codec)
   }

@@ -23,6 +23,8 @@ export interface BatchOptions {
   readonly transactional?: boolean
   readonly control?: boolean
   readonly compression?: Compression
+  /** Of gzip and zstd; default: the codec's own. */
+  readonly compressionLevel?: number
   /** Default 0: the log sets it. */
   readonly baseOffset?: number
   readonly partitionLeaderEpoch?: number
@@ -110,7 +112,7 @@ export class RecordBatchBuilder {
     if (codec !== 'none') {
       batch = Buffer.concat([
         bytes.subarray(0, HEADER_BYTES),
-        compress(codec, bytes.subarray(HEADER_BYTES, this.#position)),
+        compress(codec, bytes.subarray(HEADER_BYTES, this.#position), options.compressionLevel),
       ])
     }
     writeInt64(batch, 0, options.baseOffset ?? 0)

@@ -1,3 +1,4 @@
+import { WireError } from '../../base/byte-reader.ts'
 import { type BatchHeader, RecordCursor } from '../protocol/record-batch.ts'
 import type { TopicConfig } from './topic-config.ts'
 
@@ -14,11 +15,16 @@ export function timestampProblem(
   }
   // Almost nobody sets the other limit, and no header says how old the oldest record is.
   if (timestampBeforeMaxMs >= nowMs) return undefined
-  const cursor = new RecordCursor().open(batch)
-  while (cursor.next()) {
-    if (nowMs - cursor.timestampMs > timestampBeforeMaxMs) {
-      return `Timestamp ${cursor.timestampMs} is more than ${timestampBeforeMaxMs} ms behind the broker's clock.`
+  try {
+    const cursor = new RecordCursor().open(batch)
+    while (cursor.next()) {
+      if (nowMs - cursor.timestampMs > timestampBeforeMaxMs) {
+        return `Timestamp ${cursor.timestampMs} is more than ${timestampBeforeMaxMs} ms behind the broker's clock.`
+      }
     }
+  } catch (error) {
+    if (!(error instanceof WireError)) throw error
+    return `The records' timestamps cannot be read: ${error.message}`
   }
   return undefined
 }

@@ -25,7 +25,8 @@ export const TOPIC_CONFIG_KEYS: readonly TopicConfigKey[] = [
     defaultValue: '9',
     min: 1,
     max: 17,
-    doc: 'The level when compression.type is lz4.',
+    doc: 'The level when compression.type is lz4; batches are always written at the fast one.',
+    hasNoEffect: true,
   },
   {
     name: 'compression.type',

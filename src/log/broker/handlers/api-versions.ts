@@ -12,6 +12,8 @@ const FEATURES: readonly { readonly name: string; readonly level: number; readon
   { name: 'group.version', level: 0, max: 0 },
 ]
 
+const NO_NODE = -1
+
 type Served = Pick<AnyApi, 'key' | 'advertisedVersions'>
 
 /** Software names and versions as KIP-511 allows them. */
@@ -38,12 +40,18 @@ export function apiVersionsHandler(
     })),
     zkMigrationReady: false,
   }
-  return (request, { apiVersion, connection }) => {
+  return (request, { apiVersion, connection, services: { logDirectory } }) => {
     if (apiVersion >= 3) {
       const { clientSoftwareName, clientSoftwareVersion } = request
       if (!SOFTWARE_NAME.test(clientSoftwareName) || !SOFTWARE_NAME.test(clientSoftwareVersion)) {
         return { errorCode: ErrorCode.INVALID_REQUEST, apiKeys: [] }
       }
+      // KIP-1242: who looks for another cluster or node than this is sent back to its bootstrap addresses.
+      const { clusterId, nodeId } = request
+      if ((clusterId === null) !== (nodeId === NO_NODE))
+        return { errorCode: ErrorCode.INVALID_REQUEST, apiKeys: [] }
+      if (clusterId !== null && (clusterId !== logDirectory.clusterId || nodeId !== logDirectory.nodeId))
+        return { errorCode: ErrorCode.REBOOTSTRAP_REQUIRED, apiKeys: [] }
       connection.softwareName = clientSoftwareName
       connection.softwareVersion = clientSoftwareVersion
     }

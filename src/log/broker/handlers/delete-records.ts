@@ -30,6 +30,8 @@ function deleteBefore(
   if (topic === undefined || log === undefined)
     return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, lowWatermark: -1 }
   if (topic.internal) return { errorCode: ErrorCode.INVALID_TOPIC_EXCEPTION, lowWatermark: -1 }
+  // Compaction promises the last value of every key; deleting from the front would break that.
+  if (!topic.config.cleanupDeletes) return { errorCode: ErrorCode.POLICY_VIOLATION, lowWatermark: -1 }
   const offset = wanted.offset === TO_HIGH_WATERMARK ? log.endOffset : wanted.offset
   if (offset < 0 || offset > log.endOffset)
     return { errorCode: ErrorCode.OFFSET_OUT_OF_RANGE, lowWatermark: -1 }

@@ -1,7 +1,7 @@
 import type { ListOffsetsRequest, ListOffsetsResponseInput } from '../../protocol/apis/list-offsets.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
 import type { PartitionLog } from '../../storage/partition-log.ts'
-import type { Handler } from '../services.ts'
+import type { Handler, RequestContext } from '../services.ts'
 import { checkLeaderEpoch } from './fetch.ts'
 
 /** Timestamps that stand for an end of the log. */
@@ -12,8 +12,12 @@ const EARLIEST_LOCAL = -4
 const LATEST_TIERED = -5
 const EARLIEST_PENDING_UPLOAD = -6
 
-/** The first version of ListOffsets that knows each of the later ones. */
+const READ_COMMITTED = 1
+
+/** The first version of ListOffsets that knows each of them. */
 const SINCE: ReadonlyMap<number, number> = new Map([
+  [LATEST, 0],
+  [EARLIEST, 0],
   [MAX_TIMESTAMP, 7],
   [EARLIEST_LOCAL, 8],
   [LATEST_TIERED, 9],
@@ -22,11 +26,36 @@ const SINCE: ReadonlyMap<number, number> = new Map([
 
 type Found = { readonly offset: number; readonly timestamp: number }
 
-/** ListOffsets: the ends of partitions, or the first record at or after a time. */
+/**
+ * ListOffsets: the ends of partitions, or the first record at or after a time. A read_committed reader's end is the last
+ * stable offset; as with Fetch, it is told nothing that a power cut could take back, so the answer waits for the device.
+ */
 export const handleListOffsets: Handler<ListOffsetsRequest, ListOffsetsResponseInput> = (
   request,
   context,
 ) => {
+  const unsynced = unsyncedEnds(request, context)
+  if (unsynced.length === 0) return answer(request, context)
+  // A sync that fails is reported where it happens; the end stays at what is durable then.
+  return Promise.allSettled(unsynced.map((log) => log.sync())).then(() => answer(request, context))
+}
+
+function unsyncedEnds(
+  { isolationLevel, topics }: ListOffsetsRequest,
+  { services }: RequestContext,
+): PartitionLog[] {
+  if (isolationLevel !== READ_COMMITTED) return []
+  return topics.flatMap(({ name, partitions }) =>
+    partitions.flatMap(({ partitionIndex, timestamp }) => {
+      const log = services.logDirectory.topic(name)?.partitions[partitionIndex]
+      return timestamp === LATEST && log !== undefined && log.durableOffset < log.lastStableOffset
+        ? [log]
+        : []
+    }),
+  )
+}
+
+function answer(request: ListOffsetsRequest, context: RequestContext): ListOffsetsResponseInput {
   const seen = new Map<string, number>()
   for (const { name, partitions } of request.topics) {
     for (const { partitionIndex } of partitions) {
@@ -43,12 +72,12 @@ export const handleListOffsets: Handler<ListOffsetsRequest, ListOffsetsResponseI
           errorCode,
         })
         if (seen.get(`${name}:${partitionIndex}`) !== 1) return refused(ErrorCode.INVALID_REQUEST)
-        if (context.apiVersion < (SINCE.get(timestamp) ?? 0)) return refused(ErrorCode.UNSUPPORTED_VERSION)
+        if (context.apiVersion < sinceVersion(timestamp)) return refused(ErrorCode.UNSUPPORTED_VERSION)
         const log = context.services.logDirectory.topic(name)?.partitions[partitionIndex]
         if (log === undefined) return refused(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
         const epochError = checkLeaderEpoch(currentLeaderEpoch, log.leaderEpoch)
         if (epochError !== ErrorCode.NONE) return refused(epochError)
-        const found = find(log, timestamp, request.isolationLevel === 1)
+        const found = find(log, timestamp, request.isolationLevel === READ_COMMITTED)
         return {
           partitionIndex,
           errorCode: ErrorCode.NONE,
@@ -60,25 +89,33 @@ export const handleListOffsets: Handler<ListOffsetsRequest, ListOffsetsResponseI
   }
 }
 
+/** Negative timestamps that stand for nothing are no version's. */
+function sinceVersion(timestamp: number): number {
+  return timestamp >= 0 ? 0 : (SINCE.get(timestamp) ?? Infinity)
+}
+
 const NOTHING: Found = { offset: -1, timestamp: -1 }
 
 function find(log: PartitionLog, timestamp: number, readCommitted: boolean): Found {
   switch (timestamp) {
     case LATEST:
-      return { offset: readCommitted ? log.lastStableOffset : log.endOffset, timestamp: -1 }
+      return { offset: readCommitted ? committedEnd(log) : log.endOffset, timestamp: -1 }
     case EARLIEST:
     case EARLIEST_LOCAL:
       return { offset: log.logStartOffset, timestamp: -1 }
-    case MAX_TIMESTAMP:
-      return log.offsetOfMaxTimestamp() ?? NOTHING
     // There is no tiered storage: nothing has been or will be uploaded.
     case LATEST_TIERED:
     case EARLIEST_PENDING_UPLOAD:
       return NOTHING
     default: {
-      const found = log.offsetForTimestamp(timestamp)
+      const found =
+        timestamp === MAX_TIMESTAMP ? log.offsetOfMaxTimestamp() : log.offsetForTimestamp(timestamp)
       if (found === undefined || (readCommitted && found.offset >= log.lastStableOffset)) return NOTHING
       return { offset: found.offset, timestamp: found.timestamp }
     }
   }
+}
+
+function committedEnd(log: PartitionLog): number {
+  return Math.max(Math.min(log.lastStableOffset, log.durableOffset), log.logStartOffset)
 }
