@@ -3,8 +3,9 @@
  * four hours or more after the earth moved, and in another order.
  *
  *   quakes ──▶ validate ──▶ by region ──▶ count and maximum magnitude, 6 h windows every hour ──▶ quake-activity
- *     │                        ├────────▶ swarms and aftershock sequences (state and timers) ──▶ quake-alerts
- *     └▶ quakes-rejected       └────────▶ what came too late ──▶ quakes-late
+ *     │                        │           └▶ quakes-late: what came when its windows were over
+ *     └▶ quakes-rejected       └────────▶ swarms and aftershocks (state and timers) ──▶ quake-alerts
+ *                                          └▶ quake-alerts-late: what came when its sequence had been told
  *
  * Run it: `npm start`, or `millrace run examples/earthquakes.ts` and produce to the topic `quakes` yourself.
  */
@@ -18,6 +19,7 @@ import {
   type KeyedProcess,
   type ListHandle,
   type ValueHandle,
+  type WindowOf,
 } from 'millrace'
 import { json, kafka } from 'millrace/kafka'
 import { z } from 'zod'
@@ -71,12 +73,16 @@ export type Alert =
       readonly kind: 'aftershock'
       readonly region: string
       readonly mainshock: string
+      readonly mainshockMagnitude: number
       readonly quake: string
       readonly number: number
       readonly magnitude: number
       readonly km: number
       readonly atMs: number
     }
+
+/** What `quake-activity` holds: a later result for the same region and window replaces an earlier one. */
+export type Activity = WindowOf<string> & { readonly quakes: number; readonly strongest: number }
 
 /** The region of "4km W of Castaic, CA" is "California": after the last comma, or all of it. */
 export function regionOf(quake: Quake): string {
@@ -121,8 +127,8 @@ const state = {
 
 const sequences: KeyedProcess<Quake, Alert, typeof state, string> = {
   state,
-  onEvent(quake, { state, timers, watermarkMs }) {
-    if (quake.properties.time <= watermarkMs()) return
+  onEvent(quake, { state, timers, watermarkMs, side }) {
+    if (quake.properties.time <= watermarkMs()) return side('late', quake)
     state.waiting.add(quake)
     timers.register('event', quake.properties.time, 'quake')
   },
@@ -179,6 +185,7 @@ function aftershocksOf(quake: Quake, state: { mainshocks: ListHandle<Mainshock> 
       kind: 'aftershock',
       region,
       mainshock: mainshock.quake.id,
+      mainshockMagnitude: mainshock.quake.properties.mag,
       quake: quake.id,
       number,
       magnitude: mag,
@@ -217,4 +224,7 @@ export default job('earthquakes', (flow) => {
     'alerts-out',
     kafka({ topic: 'quake-alerts', key: (alert) => alert.region, value: json<Alert>() }),
   )
+  alerts
+    .sideOutput<Quake>('late')
+    .sink('alerts-late-out', kafka({ topic: 'quake-alerts-late', key: regionOf, value: json() }))
 })

@@ -13,13 +13,20 @@ export function readQuakes(): Quake[] {
   return features.sort((a, b) => a.properties.updated - b.properties.updated || (a.id < b.id ? -1 : 1))
 }
 
-/** Produces all of them, `speed` times as fast as they became known; resolves with how many. */
+/** Produces all of them, `speed` times as fast as they became known; resolves with how many, also when it is stopped. */
 export async function feedQuakes(options: {
   readonly bootstrap: string
   readonly speed: number
   readonly onFed?: (quake: Quake) => void
+  /** Stops when it settles. */
+  readonly until?: Promise<unknown>
 }): Promise<number> {
-  const { bootstrap, speed, onFed } = options
+  const { bootstrap, speed, onFed, until } = options
+  let stopped = false
+  const stop = (): void => {
+    stopped = true
+  }
+  until?.then(stop, stop)
   const quakes = readQuakes()
   const producer = new Producer({
     clientId: 'usgs-feed',
@@ -30,9 +37,13 @@ export async function feedQuakes(options: {
   const startMs = Date.now()
   const firstMs = quakes[0]?.properties.updated ?? 0
   const dueMs = (quake: Quake): number => startMs + (quake.properties.updated - firstMs) / speed
-  for (let next = 0; next < quakes.length;) {
+  let next = 0
+  while (next < quakes.length && !stopped) {
     const waitMs = dueMs(quakes[next] as Quake) - Date.now()
-    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs))
+    if (waitMs > 0) {
+      await new Promise((resolve) => setTimeout(resolve, Math.min(waitMs, 100)))
+      continue
+    }
     const due: Quake[] = []
     while (next < quakes.length && due.length < 200 && dueMs(quakes[next] as Quake) <= Date.now())
       due.push(quakes[next++] as Quake)
@@ -43,5 +54,5 @@ export async function feedQuakes(options: {
     for (const quake of due) onFed?.(quake)
   }
   await producer.close()
-  return quakes.length
+  return next
 }

@@ -1,4 +1,5 @@
 import type { JobMetrics, StepTotals } from '../stream/runtime/job-metrics.ts'
+import { WATERMARK_END } from '../stream/operators/operator.ts'
 import type { ServedJob } from './job-registry.ts'
 
 /** A job as the REST API shows it. */
@@ -30,6 +31,8 @@ export interface StepView {
   /** How far behind its input a source is, in the source's units; null where that is not known. */
   readonly lag: number | null
   readonly watermarkMs: number | null
+  /** Whether all of its input has come: the watermark is past every time then. */
+  readonly ended: boolean
 }
 
 export async function viewJob(job: ServedJob): Promise<JobView> {
@@ -66,8 +69,13 @@ function viewStep(step: StepTotals): StepView {
     rejected: step.counters['rejected'] ?? 0,
     filtered: step.counters['filtered'] ?? 0,
     lag: lags.length === 0 ? null : lags.reduce((sum, lag) => sum + lag, 0),
-    watermarkMs: step.watermarkMs ?? null,
+    watermarkMs: hasEnded(step) ? null : (step.watermarkMs ?? null),
+    ended: hasEnded(step),
   }
+}
+
+function hasEnded(step: StepTotals): boolean {
+  return step.watermarkMs !== undefined && step.watermarkMs >= WATERMARK_END
 }
 
 /** Answers "why is there no output?": who holds the watermark back, what was late, rejected or filtered. */

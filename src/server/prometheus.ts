@@ -1,7 +1,13 @@
-/** `/metrics`: the process, the log and the jobs, in the names that Kafka's and Flink's exporters have made known. */
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
-import { LATENCY_BUCKETS_MS, type BrokerMetrics } from '../log/broker/broker-metrics.ts'
+/**
+ * `/metrics`: the process, the log and the jobs, in the names that Kafka's and Flink's exporters have made known. The
+ * log and the jobs count themselves; every scrape shows a snapshot of theirs.
+ */
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client'
+import type { BrokerMetrics } from '../log/broker/broker-metrics.ts'
+import { WATERMARK_END } from '../stream/operators/operator.ts'
+import type { JobMetrics } from '../stream/runtime/job-metrics.ts'
 import type { JobRegistry } from './job-registry.ts'
+import { RequestLatency } from './request-latency.ts'
 
 export interface MetricsSource {
   readonly jobs: JobRegistry
@@ -9,47 +15,79 @@ export interface MetricsSource {
   readonly logMetrics?: () => Promise<BrokerMetrics>
 }
 
-/** Makes the page for a scraper; everything is read when it is asked for, nothing is counted twice. */
+/** Makes the page for a scraper. */
 export function prometheusPage(source: MetricsSource): {
   readonly contentType: string
   render(): Promise<string>
 } {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
-  const gauge = (name: string, help: string, labelNames: readonly string[] = []): Gauge =>
-    new Gauge({ name, help, labelNames: [...labelNames], registers: [registry] })
+  const log = source.logMetrics && logFamilies(registry)
+  const jobs = jobFamilies(registry)
+  return {
+    contentType: registry.contentType,
+    async render() {
+      const served = source.jobs.all()
+      const [logMetrics, jobMetrics] = await Promise.all([
+        source.logMetrics?.(),
+        Promise.all(served.map(async (job) => ({ name: job.name, metrics: await job.metrics() }))),
+      ])
+      if (logMetrics !== undefined) log?.(logMetrics)
+      jobs(jobMetrics)
+      return registry.metrics()
+    },
+  }
+}
 
+/** Everything of the log; the result shows a snapshot. */
+function logFamilies(registry: Registry): (metrics: BrokerMetrics) => void {
+  const { gauge, counter, reset } = families(registry)
   const connections = gauge('kafka_server_connections', 'Open client connections.')
-  const bytes = gauge('kafka_server_bytes_total', 'Bytes over the wire since the start.', ['direction'])
-  const rejected = gauge(
+  const bytes = counter('kafka_server_bytes_total', 'Bytes over the wire since the start.', ['direction'])
+  const rejected = counter(
     'kafka_server_connections_rejected_total',
     'Connections closed because of what came over them.',
   )
-  const requests = gauge('kafka_network_requests_total', 'Requests since the start.', ['request'])
-  const latency = gauge('kafka_network_request_seconds_bucket', 'Requests answered within le seconds.', [
-    'request',
-    'le',
-  ])
-  const topicMessages = gauge('kafka_server_messages_in_total', 'Records produced since the start.', [
-    'topic',
-  ])
-  const topicBytes = gauge('kafka_server_topic_bytes_total', 'Record bytes since the start.', [
+  const requests = counter('kafka_network_requests_total', 'Requests since the start.', ['request'])
+  const latency = new RequestLatency(registry)
+  const messages = counter('kafka_server_messages_in_total', 'Records produced since the start.', ['topic'])
+  const topicBytes = counter('kafka_server_topic_bytes_total', 'Record bytes since the start.', [
     'topic',
     'direction',
   ])
+  return (metrics) => {
+    reset()
+    connections.set(metrics.connections)
+    bytes.inc({ direction: 'in' }, metrics.bytesIn)
+    bytes.inc({ direction: 'out' }, metrics.bytesOut)
+    rejected.inc(metrics.connectionsRejected)
+    latency.show(metrics.apis)
+    for (const { api, requests: count } of metrics.apis) requests.inc({ request: api }, count)
+    for (const { topic, messagesIn, bytesIn, bytesOut } of metrics.topics) {
+      messages.inc({ topic }, messagesIn)
+      topicBytes.inc({ topic, direction: 'in' }, bytesIn)
+      topicBytes.inc({ topic, direction: 'out' }, bytesOut)
+    }
+  }
+}
 
-  const running = gauge('millrace_job_running', '1 while the job runs.', ['job', 'status'])
-  const restarts = gauge('millrace_job_restarts_total', 'Restarts from a checkpoint.', ['job'])
-  const checkpoints = gauge('millrace_job_checkpoints_total', 'Checkpoints since the start.', [
+/** Everything of the jobs; the result shows a snapshot of all of them. */
+function jobFamilies(
+  registry: Registry,
+): (jobs: readonly { readonly name: string; readonly metrics: JobMetrics }[]) => void {
+  const { gauge, counter, reset } = families(registry)
+  const status = gauge('millrace_job_status', '1 for the status that the job has.', ['job', 'status'])
+  const restarts = counter('millrace_job_restarts_total', 'Restarts from a checkpoint.', ['job'])
+  const checkpoints = counter('millrace_job_checkpoints_total', 'Checkpoints since the start.', [
     'job',
     'outcome',
   ])
-  const checkpointSeconds = gauge('millrace_job_last_checkpoint_seconds', 'Duration of the last one.', [
+  const lastSeconds = gauge('millrace_job_last_checkpoint_seconds', 'Duration of the last checkpoint.', [
     'job',
   ])
-  const checkpointBytes = gauge('millrace_job_last_checkpoint_bytes', 'Size of the last one.', ['job'])
-  const events = gauge('millrace_step_events_total', 'Events of a step.', ['job', 'step', 'direction'])
-  const counters = gauge('millrace_step_counter_total', 'What a step counts: late, rejected, filtered …', [
+  const lastBytes = gauge('millrace_job_last_checkpoint_bytes', 'Size of the last checkpoint.', ['job'])
+  const events = counter('millrace_step_events_total', 'Events of a step.', ['job', 'step', 'direction'])
+  const counted = counter('millrace_step_counted_total', 'What a step counts: late, rejected, filtered …', [
     'job',
     'step',
     'counter',
@@ -63,60 +101,54 @@ export function prometheusPage(source: MetricsSource): {
     'step',
     'split',
   ])
-
-  const readLog = async (): Promise<void> => {
-    const metrics = await source.logMetrics?.()
-    if (metrics === undefined) return
-    connections.set(metrics.connections)
-    bytes.set({ direction: 'in' }, metrics.bytesIn)
-    bytes.set({ direction: 'out' }, metrics.bytesOut)
-    rejected.set(metrics.connectionsRejected)
-    for (const api of metrics.apis) {
-      requests.set({ request: api.api }, api.requests)
-      let cumulative = 0
-      for (const [index, count] of api.latencyBuckets.entries()) {
-        cumulative += count
-        const bound = LATENCY_BUCKETS_MS[index]
-        latency.set({ request: api.api, le: bound === undefined ? '+Inf' : String(bound / 1000) }, cumulative)
-      }
-    }
-    for (const topic of metrics.topics) {
-      topicMessages.set({ topic: topic.topic }, topic.messagesIn)
-      topicBytes.set({ topic: topic.topic, direction: 'in' }, topic.bytesIn)
-      topicBytes.set({ topic: topic.topic, direction: 'out' }, topic.bytesOut)
-    }
-  }
-
-  const readJobs = async (): Promise<void> => {
-    for (const metric of [running, watermark, lag]) metric.reset()
-    for (const served of source.jobs.all()) {
-      const job = served.name
-      const metrics = await served.metrics()
-      running.set({ job, status: metrics.status }, metrics.status === 'running' ? 1 : 0)
-      restarts.set({ job }, metrics.restarts)
-      checkpoints.set({ job, outcome: 'completed' }, metrics.checkpoints.completed)
-      checkpoints.set({ job, outcome: 'failed' }, metrics.checkpoints.failed)
-      const last = metrics.checkpoints.last
+  return (jobs) => {
+    reset()
+    for (const { name: job, metrics } of jobs) {
+      status.set({ job, status: metrics.status }, 1)
+      restarts.inc({ job }, metrics.restarts)
+      checkpoints.inc({ job, outcome: 'completed' }, metrics.checkpoints.completed)
+      checkpoints.inc({ job, outcome: 'failed' }, metrics.checkpoints.failed)
+      const { last } = metrics.checkpoints
       if (last !== undefined) {
-        checkpointSeconds.set({ job }, last.durationMs / 1000)
-        checkpointBytes.set({ job }, last.sizeBytes)
+        lastSeconds.set({ job }, last.durationMs / 1000)
+        lastBytes.set({ job }, last.sizeBytes)
       }
-      for (const step of metrics.steps) {
-        events.set({ job, step: step.name, direction: 'in' }, step.eventsIn)
-        events.set({ job, step: step.name, direction: 'out' }, step.eventsOut)
-        for (const [counter, value] of Object.entries(step.counters))
-          counters.set({ job, step: step.name, counter }, value)
-        if (step.watermarkMs !== undefined) watermark.set({ job, step: step.name }, step.watermarkMs / 1000)
-        for (const split of step.splits)
-          if (split.lag !== undefined) lag.set({ job, step: step.name, split: split.split }, split.lag)
+      for (const { name: step, ...totals } of metrics.steps) {
+        events.inc({ job, step, direction: 'in' }, totals.eventsIn)
+        events.inc({ job, step, direction: 'out' }, totals.eventsOut)
+        for (const [name, value] of Object.entries(totals.counters))
+          counted.inc({ job, step, counter: name }, value)
+        // The end of all input is past every time.
+        const { watermarkMs } = totals
+        if (watermarkMs !== undefined)
+          watermark.set({ job, step }, watermarkMs >= WATERMARK_END ? Infinity : watermarkMs / 1000)
+        for (const split of totals.splits)
+          if (split.lag !== undefined) lag.set({ job, step, split: split.split }, split.lag)
       }
     }
   }
+}
+
+/** Makes metrics in a registry; `reset` empties those that it made. */
+function families(registry: Registry): {
+  gauge(name: string, help: string, labelNames?: readonly string[]): Gauge
+  counter(name: string, help: string, labelNames?: readonly string[]): Counter
+  reset(): void
+} {
+  const made: { reset(): void }[] = []
   return {
-    contentType: registry.contentType,
-    async render() {
-      await Promise.all([readLog(), readJobs()])
-      return registry.metrics()
+    gauge(name, help, labelNames = []) {
+      const gauge = new Gauge({ name, help, labelNames: [...labelNames], registers: [registry] })
+      made.push(gauge)
+      return gauge
+    },
+    counter(name, help, labelNames = []) {
+      const counter = new Counter({ name, help, labelNames: [...labelNames], registers: [registry] })
+      made.push(counter)
+      return counter
+    },
+    reset() {
+      for (const metric of made) metric.reset()
     },
   }
 }

@@ -4,14 +4,14 @@
  */
 import { type Report, reportNothing } from '../base/report.ts'
 import { startLog, type RunningLog } from '../log/broker/start-log.ts'
-import { connectClient, type LogClient } from '../log/client/client.ts'
+import type { LogClient } from '../log/client/client.ts'
 import type { Job } from '../stream/graph/plan.ts'
 import type { RunJobOptions } from '../stream/runtime/job-options.ts'
-import { runJob, type RunningJob } from '../stream/runtime/run-job.ts'
+import type { RunningJob } from '../stream/runtime/run-job.ts'
 import { nodeWorld } from '../world/node.ts'
 import type { World } from '../world/world.ts'
 import { JobRegistry } from './job-registry.ts'
-import { startServer, type RunningServer } from './start-server.ts'
+import type { RunningServer } from './start-server.ts'
 
 export interface ServeOptions {
   /** Default: the real one. */
@@ -40,7 +40,12 @@ export interface Served extends AsyncDisposable {
   close(): Promise<void>
 }
 
-/** Throws what `startLog`, `connectClient` and `startServer` throw; nothing is left running then. */
+/**
+ * The log comes first: what else the process needs is loaded once Kafka clients can connect, what only jobs need with the
+ * first job (from the start of the process to the first byte served: 380 → 180 ms of CPU time).
+ *
+ * Throws what `startLog`, `connectClient` and `startServer` throw; nothing is left running then.
+ */
 export async function serve(options: ServeOptions): Promise<Served> {
   const { world = nodeWorld(), data, report = reportNothing } = options
   await using started = new AsyncDisposableStack()
@@ -49,6 +54,7 @@ export async function serve(options: ServeOptions): Promise<Served> {
       ? undefined
       : started.use(await startLog({ world, dataPath: `${data}/log`, listen: options.listen, report }))
   const bootstrap = log?.bootstrap ?? options.kafka ?? ''
+  const { connectClient } = await import('../log/client/client.ts')
   const client = await connectClient({ world, bootstrap, clientId: 'millrace-admin' })
   started.defer(() => client.close())
   const jobs = new JobRegistry()
@@ -69,6 +75,7 @@ export async function serve(options: ServeOptions): Promise<Served> {
     async run(job, jobOptions) {
       const checkpoint =
         jobOptions.checkpoint === false ? false : { path: `${data}/checkpoints`, ...jobOptions.checkpoint }
+      const { runJob } = await import('../stream/runtime/run-job.ts')
       const run = await runJob(job, { ...jobOptions, checkpoint, log: bootstrap, world, report })
       running.add(run)
       jobs.add(servedJob(run, { data, world }))
@@ -79,7 +86,7 @@ export async function serve(options: ServeOptions): Promise<Served> {
   }
 }
 
-function serveHttp(parts: {
+async function serveHttp(parts: {
   readonly http: { readonly host: string; readonly port: number }
   readonly world: World
   readonly jobs: JobRegistry
@@ -88,6 +95,7 @@ function serveHttp(parts: {
   readonly log: RunningLog | undefined
 }): Promise<RunningServer> {
   const { http, world, jobs, client, bootstrap, log } = parts
+  const { startServer } = await import('./start-server.ts')
   return startServer({
     listen: http,
     clock: world.clock,

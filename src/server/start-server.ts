@@ -22,12 +22,13 @@ import type { BrokerMetrics } from '../log/broker/broker-metrics.ts'
 import type { Clock } from '../world/world.ts'
 import { jobRoutes } from './job-routes.ts'
 import type { JobRegistry } from './job-registry.ts'
-import { viewJob } from './job-view.ts'
+import { type JobView, viewJob } from './job-view.ts'
 import { logRoutes } from './log-routes.ts'
-import { viewGroups, viewTopics } from './log-view.ts'
+import { type GroupView, type TopicView, viewGroups, viewTopics } from './log-view.ts'
 import { prometheusPage } from './prometheus.ts'
 import { refuseForeignOrigins } from './same-origin.ts'
-import { STATUS_PAGE, STATUS_PAGE_SCRIPT } from './status-page.ts'
+import { STATUS_PAGE } from './status-page.ts'
+import { STATUS_PAGE_SCRIPT } from './status-page-script.ts'
 
 export interface ServerOptions {
   /** Port 0 takes a free one. */
@@ -90,7 +91,7 @@ function statusRoutes(app: FastifyInstance, options: ServerOptions): void {
       .type('text/html; charset=utf-8')
       .header(
         'content-security-policy',
-        "default-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+        "default-src 'self'; style-src 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
       )
       .send(STATUS_PAGE),
   )
@@ -114,16 +115,38 @@ function statusRoutes(app: FastifyInstance, options: ServerOptions): void {
   app.get('/api/v1/overview', async () => {
     const { client, jobs } = options
     // The jobs are worth seeing most when the cluster they use does not answer.
+    const nothing: LogOverview = {}
     const [log, views] = await Promise.all([
-      client === undefined ? {} : overviewOfLog(client),
+      client === undefined ? nothing : overviewOfLog(client),
       Promise.all(jobs.all().map(viewJob)),
     ])
-    const empty = { topics: [], groups: [], logError: null }
-    return { nowMs: options.clock.nowMs(), log: options.bootstrap ?? null, jobs: views, ...empty, ...log }
+    return {
+      nowMs: options.clock.nowMs(),
+      log: options.bootstrap ?? null,
+      logError: log.logError ?? null,
+      jobs: views,
+      topics: log.topics ?? [],
+      groups: (log.groups ?? []).filter((group) => !isWitness(group.id, views)),
+    }
   })
 }
 
-async function overviewOfLog(client: LogClient): Promise<object> {
+/** Whether a group only keeps the books of a sink's transactions: its offsets are checkpoint numbers. */
+function isWitness(groupId: string, jobs: readonly JobView[]): boolean {
+  return jobs.some((job) =>
+    job.steps.some(
+      (step) => step.kind === 'sink' && groupId.startsWith(`millrace.${job.name}.${step.name}.`),
+    ),
+  )
+}
+
+interface LogOverview {
+  readonly topics?: readonly TopicView[]
+  readonly groups?: readonly GroupView[]
+  readonly logError?: string
+}
+
+async function overviewOfLog(client: LogClient): Promise<LogOverview> {
   try {
     const [topics, groups] = await Promise.all([viewTopics(client, { internal: false }), viewGroups(client)])
     return { topics, groups }
