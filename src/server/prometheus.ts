@@ -7,7 +7,7 @@ import type { BrokerMetrics } from '../log/broker/broker-metrics.ts'
 import { WATERMARK_END } from '../stream/operators/operator.ts'
 import type { JobMetrics } from '../stream/runtime/job-metrics.ts'
 import type { JobRegistry } from './job-registry.ts'
-import { RequestLatency } from './request-latency.ts'
+import { requestLatencyText } from './request-latency.ts'
 
 export interface MetricsSource {
   readonly jobs: JobRegistry
@@ -34,7 +34,8 @@ export function prometheusPage(source: MetricsSource): {
       ])
       if (logMetrics !== undefined) log?.(logMetrics)
       jobs(jobMetrics)
-      return registry.metrics()
+      const text = await registry.metrics()
+      return logMetrics === undefined ? text : text + requestLatencyText(logMetrics.apis)
     },
   }
 }
@@ -49,7 +50,6 @@ function logFamilies(registry: Registry): (metrics: BrokerMetrics) => void {
     'Connections closed because of what came over them.',
   )
   const requests = counter('kafka_network_requests_total', 'Requests since the start.', ['request'])
-  const latency = new RequestLatency(registry)
   const messages = counter('kafka_server_messages_in_total', 'Records produced since the start.', ['topic'])
   const topicBytes = counter('kafka_server_topic_bytes_total', 'Record bytes since the start.', [
     'topic',
@@ -61,7 +61,6 @@ function logFamilies(registry: Registry): (metrics: BrokerMetrics) => void {
     bytes.inc({ direction: 'in' }, metrics.bytesIn)
     bytes.inc({ direction: 'out' }, metrics.bytesOut)
     rejected.inc(metrics.connectionsRejected)
-    latency.show(metrics.apis)
     for (const { api, requests: count } of metrics.apis) requests.inc({ request: api }, count)
     for (const { topic, messagesIn, bytesIn, bytesOut } of metrics.topics) {
       messages.inc({ topic }, messagesIn)

@@ -56,8 +56,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     logger: false,
     forceCloseConnections: true,
     bodyLimit: 1024 * 1024,
-    // A body may be left out, or be null.
-    ajv: { customOptions: { allowUnionTypes: true } },
+    // A body may be left out, or be null; a number is no name.
+    ajv: { customOptions: { allowUnionTypes: true, coerceTypes: false } },
   })
   refuseForeignOrigins(app, options.listen.host)
   app.setErrorHandler((error, _request, reply) => {
@@ -185,12 +185,17 @@ function statusOf(error: MillraceError): number {
     case 'MR_GROUP_NOT_FOUND':
       return 404
     case 'MR_TOPIC_EXISTS':
+    case 'MR_JOB_NOT_RUNNING':
       return 409
     case 'MR_NOT_AUTHORIZED':
       return 403
     case 'MR_KAFKA_REFUSED':
     case 'MR_CONFIG_INVALID':
       return 400
+    case 'MR_CONNECT_FAILED':
+    case 'MR_CONNECTION_LOST':
+    case 'MR_REQUEST_TIMEOUT':
+      return 503
     default:
       return 500
   }
