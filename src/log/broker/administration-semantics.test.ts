@@ -21,7 +21,7 @@ import { saslHandshakeApi } from '../protocol/apis/sasl-handshake.ts'
 import { ErrorCode } from '../protocol/error-code.ts'
 import { ZERO_UUID } from '../protocol/field.ts'
 import { withBroker } from './coordinator-scene.test-kit.ts'
-import { batchOf, WireClient } from './wire-client.test-kit.ts'
+import { batchOf, type WireClient } from './wire-client.test-kit.ts'
 
 const { NONE } = ErrorCode
 

@@ -25,7 +25,10 @@ interface BatchRefusal {
   readonly kind: 'refused'
   readonly error: ErrorCode
   readonly message: string
-  readonly batchIndex?: number
+  /** The records that are to blame, where only some are. */
+  readonly batchIndexes?: readonly number[]
+  /** Kafka tells where the log begins once a batch has come as far as being looked at record by record. */
+  readonly tellsLogStart?: true
 }
 
 const CODEC_MASK = 7
@@ -81,7 +84,7 @@ export function checkBatch(options: {
   if (!verifyBatchCrc(records, 0, sizeBytes))
     return refused(ErrorCode.CORRUPT_MESSAGE, 'The checksum of the record batch is wrong.')
   const problem = headerProblem(header)
-  if (problem !== undefined) return refused(ErrorCode.INVALID_RECORD, problem)
+  if (problem !== undefined) return { ...refused(ErrorCode.INVALID_RECORD, problem), tellsLogStart: true }
   const codec = header.attributes & CODEC_MASK
   if (codec > ZSTD) return refused(ErrorCode.CORRUPT_MESSAGE, `Unknown compression codec ${codec}.`)
   if (codec === ZSTD && apiVersion < ZSTD_FROM) {
@@ -114,10 +117,10 @@ function applyRules(records: Buffer, header: BatchHeader, rules: TopicConfig): B
   if (!recompress && !rules.cleanupCompacts) return { kind: 'accepted', batch: records, header }
   const builder = recompress ? new RecordBatchBuilder() : undefined
   let index = 0
-  let withoutKey = -1
+  const withoutKey: number[] = []
   try {
     forEachRecord(records, (_offset, timestampMs, key, value, headers) => {
-      if (key === null && withoutKey < 0) withoutKey = index
+      if (key === null) withoutKey.push(index)
       builder?.append({ key, value, headers, timestampMs })
       index += 1
     })
@@ -126,8 +129,13 @@ function applyRules(records: Buffer, header: BatchHeader, rules: TopicConfig): B
       return refused(ErrorCode.CORRUPT_MESSAGE, `The records cannot be read: ${error.message}`)
     throw error
   }
-  if (rules.cleanupCompacts && withoutKey >= 0) {
-    return refused(ErrorCode.INVALID_RECORD, 'Compacted topic cannot accept message without key', withoutKey)
+  if (rules.cleanupCompacts && withoutKey.length > 0) {
+    const message = 'Compacted topic cannot accept message without key in topic partition.'
+    return {
+      ...refused(ErrorCode.INVALID_RECORD, message),
+      batchIndexes: withoutKey,
+      tellsLogStart: true,
+    }
   }
   if (builder === undefined) return { kind: 'accepted', batch: records, header }
   const batch = builder.build({
@@ -154,6 +162,6 @@ function storedCodec(configured: string): Codec {
   return configured === 'uncompressed' ? 'none' : (configured as Codec)
 }
 
-function refused(error: ErrorCode, message: string, batchIndex?: number): BatchRefusal {
-  return { kind: 'refused', error, message, ...(batchIndex !== undefined && { batchIndex }) }
+function refused(error: ErrorCode, message: string): BatchRefusal {
+  return { kind: 'refused', error, message }
 }

@@ -172,8 +172,7 @@ export class PartitionLog {
     const stampsTime = this.#config.timestampType === 'LogAppendTime'
     if (options.origin === 'client' && !stampsTime) {
       const problem = timestampProblem(batch, header, { config: this.#config, nowMs })
-      if (problem !== undefined)
-        return { kind: 'rejected', error: ErrorCode.INVALID_TIMESTAMP, message: problem }
+      if (problem !== undefined) return { kind: 'rejected', error: ErrorCode.INVALID_TIMESTAMP, ...problem }
     }
     const verdict = this.#producers.check(header, options.origin)
     if (verdict.kind !== 'accepted') return this.#answer(verdict, stampsTime)

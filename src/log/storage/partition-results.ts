@@ -11,7 +11,13 @@ export type AppendResult =
       readonly logAppendTimeMs: number
       readonly logStartOffset: number
     }
-  | { readonly kind: 'rejected'; readonly error: ErrorCode; readonly message: string }
+  | {
+      readonly kind: 'rejected'
+      readonly error: ErrorCode
+      readonly message: string
+      /** The records of the batch that are to blame, from 0, where only some are. */
+      readonly batchIndexes?: readonly number[]
+    }
 
 /** What is known of a partition's ends in the moment of a read. */
 export interface LogBounds {

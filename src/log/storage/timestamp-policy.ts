@@ -2,29 +2,35 @@ import { WireError } from '../../base/byte-reader.ts'
 import { type BatchHeader, RecordCursor } from '../protocol/record-batch.ts'
 import type { TopicConfig } from './topic-config.ts'
 
+export interface TimestampProblem {
+  readonly message: string
+  /** Which records of the batch are wrong, from 0. */
+  readonly batchIndexes: readonly number[]
+}
+
 /** What is wrong with a batch's CreateTime timestamps, by `message.timestamp.after.max.ms` and `…before.max.ms`. */
 export function timestampProblem(
   batch: Buffer,
   header: BatchHeader,
   rules: { readonly config: TopicConfig; readonly nowMs: number },
-): string | undefined {
+): TimestampProblem | undefined {
   const { nowMs } = rules
   const { timestampAfterMaxMs, timestampBeforeMaxMs } = rules.config
-  if (header.maxTimestamp - nowMs > timestampAfterMaxMs) {
-    return `Timestamp ${header.maxTimestamp} is more than ${timestampAfterMaxMs} ms ahead of the broker's clock.`
-  }
+  const isAhead = header.maxTimestamp - nowMs > timestampAfterMaxMs
   // Almost nobody sets the other limit, and no header says how old the oldest record is.
-  if (timestampBeforeMaxMs >= nowMs) return undefined
+  if (!isAhead && timestampBeforeMaxMs >= nowMs) return undefined
+  const batchIndexes: number[] = []
   try {
     const cursor = new RecordCursor().open(batch)
-    while (cursor.next()) {
-      if (nowMs - cursor.timestampMs > timestampBeforeMaxMs) {
-        return `Timestamp ${cursor.timestampMs} is more than ${timestampBeforeMaxMs} ms behind the broker's clock.`
-      }
+    for (let index = 0; cursor.next(); index++) {
+      const aheadMs = cursor.timestampMs - nowMs
+      if (aheadMs > timestampAfterMaxMs || -aheadMs > timestampBeforeMaxMs) batchIndexes.push(index)
     }
   } catch (error) {
     if (!(error instanceof WireError)) throw error
-    return `The records' timestamps cannot be read: ${error.message}`
+    return { message: `The records' timestamps cannot be read: ${error.message}`, batchIndexes }
   }
-  return undefined
+  if (!isAhead && batchIndexes.length === 0) return undefined
+  const message = `Timestamps are more than ${timestampBeforeMaxMs} ms behind the broker's clock or more than ${timestampAfterMaxMs} ms ahead of it.`
+  return { message, batchIndexes }
 }

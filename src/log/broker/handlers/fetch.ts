@@ -121,7 +121,7 @@ class Fetch {
 
   #read(fetched: FetchedPartition, maxBytes: number, minOneBatch: boolean): PartitionResponse {
     const found = this.#find(fetched)
-    if (typeof found === 'number') return refused(fetched, found)
+    if (typeof found === 'number') return { ...refused(fetched, found), abortedTransactions: [] }
     const epochError = checkLeaderEpoch(fetched.currentLeaderEpoch, found.leaderEpoch)
     if (epochError !== ErrorCode.NONE) return refused(fetched, epochError)
     let read: ReadResult
@@ -142,13 +142,7 @@ class Fetch {
       })
       return refused(fetched, ErrorCode.KAFKA_STORAGE_ERROR)
     }
-    if (read.kind === 'out-of-range') {
-      return {
-        ...refused(fetched, ErrorCode.OFFSET_OUT_OF_RANGE),
-        highWatermark: found.endOffset,
-        logStartOffset: found.logStartOffset,
-      }
-    }
+    if (read.kind === 'out-of-range') return refused(fetched, ErrorCode.OFFSET_OUT_OF_RANGE)
     if (this.#readCommitted && found.durableOffset < found.lastStableOffset) askForSync(found)
     if (this.#context.apiVersion < ZSTD_FROM && holdsZstd(read.records)) {
       return refused(fetched, ErrorCode.UNSUPPORTED_COMPRESSION_TYPE)

@@ -128,10 +128,16 @@ function appendBatch(
 ): PartitionAnswer & { errorCode: number; baseOffset: number } {
   const { services, apiVersion } = context
   const check: BatchCheck = checkBatch({ records, topic, apiVersion })
-  if (check.kind === 'refused') return failure(log.partition, check.error, check.message, check.batchIndex)
+  if (check.kind === 'refused') {
+    const logStartOffset = check.tellsLogStart === true ? log.logStartOffset : -1
+    return failure(log.partition, check.error, { ...check, logStartOffset })
+  }
   const { batch, header } = check
   const result: AppendResult = log.append(batch, header, { origin: 'client' })
-  if (result.kind === 'rejected') return failure(log.partition, result.error, result.message)
+  if (result.kind === 'rejected') {
+    const logStartOffset = result.error === ErrorCode.KAFKA_STORAGE_ERROR ? -1 : log.logStartOffset
+    return failure(log.partition, result.error, { ...result, logStartOffset })
+  }
   if (result.kind === 'appended') {
     const counter = services.metrics.topic(topic.name)
     counter.messagesIn += header.recordCount
@@ -232,17 +238,15 @@ function answerAll(request: ProduceRequest, error: ErrorCode): ProduceResponseIn
 function failure(
   index: number,
   errorCode: ErrorCode,
-  message?: string,
-  batchIndex?: number,
+  why?: {
+    readonly message: string
+    readonly batchIndexes?: readonly number[]
+    readonly logStartOffset: number
+  },
 ): PartitionAnswer & { errorCode: number; baseOffset: number } {
-  return {
-    index,
-    errorCode,
-    baseOffset: -1,
-    logStartOffset: -1,
-    ...(message !== undefined && { errorMessage: message }),
-    ...(batchIndex !== undefined && {
-      recordErrors: [{ batchIndex, batchIndexErrorMessage: message ?? null }],
-    }),
-  }
+  const answer = { index, errorCode, baseOffset: -1, logStartOffset: why?.logStartOffset ?? -1 }
+  if (why === undefined) return answer
+  const { message, batchIndexes = [] } = why
+  const recordErrors = batchIndexes.map((batchIndex) => ({ batchIndex, batchIndexErrorMessage: message }))
+  return { ...answer, errorMessage: message, recordErrors }
 }
