@@ -17,17 +17,18 @@ export function readQuakes(): Quake[] {
 export async function feedQuakes(options: {
   readonly bootstrap: string
   readonly speed: number
+  /** In the order in which they became known; default: the whole week. */
+  readonly quakes?: readonly Quake[]
   readonly onFed?: (quake: Quake) => void
   /** Stops when it settles. */
   readonly until?: Promise<unknown>
 }): Promise<number> {
-  const { bootstrap, speed, onFed, until } = options
+  const { bootstrap, speed, quakes = readQuakes(), onFed, until } = options
   let stopped = false
   const stop = (): void => {
     stopped = true
   }
   until?.then(stop, stop)
-  const quakes = readQuakes()
   const producer = new Producer({
     clientId: 'usgs-feed',
     bootstrapBrokers: [bootstrap],
