@@ -138,7 +138,8 @@ export class TransactionDriver {
   verifyPartitions(request: VerifyPartitions): readonly ErrorCode[] | Promise<readonly ErrorCode[]> {
     const told = (error: ErrorCode): ErrorCode => produceError(error, request.addImplicitly)
     const known = this.#verify(request)
-    if (known === 'wait' || (request.addImplicitly && known.includes(ErrorCode.TRANSACTION_ABORTABLE))) {
+    const mustWait = known === 'wait' || this.#completedAt.has(request.transactionalId)
+    if (mustWait || (request.addImplicitly && known.includes(ErrorCode.TRANSACTION_ABORTABLE))) {
       return this.#addOrVerifyAgain(request).then((errors) => errors.map(told))
     }
     return known.map(told)
@@ -154,13 +155,14 @@ export class TransactionDriver {
   async isInTransaction(
     request: ProducerIdentity & { readonly partitions: readonly TopicPartition[] },
   ): Promise<readonly ErrorCode[]> {
-    const known = this.#verify(request)
-    if (known !== 'wait') return known
-    await this.#awaitCompletion(request.transactionalId)
-    const afterwards = this.#verify(request)
-    return afterwards === 'wait'
-      ? request.partitions.map(() => ErrorCode.CONCURRENT_TRANSACTIONS)
-      : afterwards
+    let known = this.#verify(request)
+    if (known === 'wait') {
+      await this.#awaitCompletion(request.transactionalId)
+      known = this.#verify(request)
+    }
+    if (known === 'wait') return request.partitions.map(() => ErrorCode.CONCURRENT_TRANSACTIONS)
+    const error = await this.#previousCompleted(request.transactionalId)
+    return error === ErrorCode.NONE ? known : request.partitions.map(() => error)
   }
 
   #verify(
@@ -282,7 +284,10 @@ export class TransactionDriver {
     return error === ErrorCode.NONE ? answer : refusal(error)
   }
 
-  /** A transaction's first write waits until the end of the one before it is on the device; usually it is. */
+  /**
+   * A transaction writes nothing before the end of the one before it is on the device; usually it is. A power cut would
+   * have that one completed again, and its marker would commit what the next one had written by then.
+   */
   async #previousCompleted(transactionalId: string): Promise<ErrorCode> {
     const offset = this.#completedAt.get(transactionalId)
     if (offset === undefined) return ErrorCode.NONE
