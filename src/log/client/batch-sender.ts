@@ -314,6 +314,7 @@ export class BatchSender {
   async #send(leader: number, batches: readonly InRequest[]): Promise<void> {
     this.#requests.set(leader, (this.#requests.get(leader) ?? 0) + 1)
     const transaction = this.#hooks.transaction
+    let broken = false
     try {
       const answer = await this.#client.request(
         produceApi,
@@ -342,10 +343,14 @@ export class BatchSender {
       this.#onAnswer(batches, answer)
     } catch (error) {
       for (const one of batches) this.#onError(one, error as Error)
+      broken = true
     }
     this.#requests.set(leader, this.#requests.get(leader)! - 1)
     for (const resolve of this.#answered.splice(0)) resolve()
-    this.#pump()
+    // What was under way on the same connection fails in this same turn, and has to be back in its place before
+    // anything is sent: a later batch must not overtake it.
+    if (broken) this.#queuePump()
+    else this.#pump()
   }
 
   #onAnswer(batches: readonly InRequest[], answer: ProduceResponse): void {
