@@ -176,7 +176,7 @@ const QUESTIONS: readonly (readonly [name: string, ask: (server: Server) => Prom
       ),
   ],
   // Kafka's controller tells its broker of a new topic after it told the client.
-  ['(settle)', async () => void (await sleep(1_500))],
+  ['(settle)', () => sleep(1_500)],
   ['ApiVersions for this node', (server) => server.apiVersions({ clusterId: server.clusterId, nodeId: 1 })],
   ['ApiVersions for another', (server) => server.apiVersions({ clusterId: server.clusterId, nodeId: 7 })],
   ['ApiVersions for half of it', (server) => server.apiVersions({ clusterId: server.clusterId })],

@@ -140,9 +140,9 @@ export const BROKER_SETTINGS = {
 
   // Consumer groups
   'group.initial.rebalance.delay.ms': int(
-    3000,
+    100,
     0,
-    'How long an empty group waits for more members before its first rebalance.',
+    'How long an empty group waits for more members before its first rebalance. (Kafka: 3000)',
   ),
   'group.min.session.timeout.ms': int(6000, 1, 'Shortest session timeout that a member may ask for.'),
   'group.max.session.timeout.ms': int(1_800_000, 1, 'Longest session timeout that a member may ask for.'),
