@@ -153,7 +153,11 @@ class NodeBuilder {
         assert(port !== undefined, 'a job with one subtask has no exchange')
         const gate = new Gate({ exchange, port, segment, out: this.#output(node) })
         segment.gates.push(gate)
-        const writer = new ExchangeWriter({ exchange, port, gate, maxParallelism: context.maxParallelism })
+        const { maxParallelism } = context
+        const exactWatermarks = this.#plan.some(
+          (one) => one.kind === 'event-time' && one.options.everyMs !== undefined,
+        )
+        const writer = new ExchangeWriter({ exchange, port, gate, maxParallelism, exactWatermarks })
         this.#segmentOf[node.inputs[0]!.from]!.exchanges.push(writer)
         return this.#read(node, [writer])
       }

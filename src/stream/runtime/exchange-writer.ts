@@ -3,7 +3,8 @@
  *
  * Events for another subtask are gathered and sent as one frame: when there are `FRAME_EVENTS`, when the subtask has
  * nothing else to do, or when they have waited for a slice or two of work. Watermarks travel at the end of frames, so
- * they do not cut them; barriers, idleness and the end do. What finds its ring full waits in a backlog, and as long as
+ * they do not cut them, and later events of a frame may overtake one (which only delays it), unless watermarks shall be
+ * exact; barriers, idleness and the end do cut. What finds its ring full waits in a backlog, and as long as
  * there is one the segment takes no more input. Events for this very subtask go to its gate directly.
  */
 import type { EventBatch, Key } from '../operators/operator.ts'
@@ -39,6 +40,7 @@ export class ExchangeWriter implements Receiver {
   readonly #port: ExchangePort
   readonly #gate: Gate
   readonly #maxParallelism: number
+  readonly #exactWatermarks: boolean
   readonly #targetOfGroup: Target[]
   readonly #targets: readonly Target[]
   readonly #self: Target
@@ -49,8 +51,11 @@ export class ExchangeWriter implements Receiver {
     readonly port: ExchangePort
     readonly gate: Gate
     readonly maxParallelism: number
+    /** No event overtakes a watermark that it came after: what is late is then the same as without an exchange. */
+    readonly exactWatermarks: boolean
   }) {
-    const { exchange, port, gate, maxParallelism } = options
+    const { exchange, port, gate, maxParallelism, exactWatermarks } = options
+    this.#exactWatermarks = exactWatermarks
     this.#port = port
     this.#gate = gate
     this.#maxParallelism = maxParallelism
@@ -78,6 +83,9 @@ export class ExchangeWriter implements Receiver {
   batch(batch: EventBatch<any>): void {
     const { values, timestamps } = batch
     const keys = batch.keys!
+    if (this.#exactWatermarks) {
+      for (const target of this.#targets) if (target.watermarkMs > target.sentWatermarkMs) this.#send(target)
+    }
     for (let i = 0; i < values.length; i++) {
       const key = keys[i]!
       const target = this.#targetOfGroup[keyGroupOf(key, this.#maxParallelism)]!

@@ -140,7 +140,7 @@ interface Side {
 }
 
 /** Two subtasks with one exchange between them, and what comes out on each side. */
-function pair(ringBytes: number): Side[] {
+function pair(ringBytes: number, exactWatermarks = false): Side[] {
   const memory = createExchangeMemory({ exchanges: 1, parallelism: 2, ringBytes })
   const bells = new LocalBells()
   return [0, 1].map((subtask) => {
@@ -160,7 +160,13 @@ function pair(ringBytes: number): Side[] {
     }
     const segment = { isBlocked: () => side.blocked, alignmentChanged: () => void side.aligned++ }
     side.gate = new Gate({ exchange: 0, port, segment, out })
-    side.writer = new ExchangeWriter({ exchange: 0, port, gate: side.gate, maxParallelism: 128 })
+    side.writer = new ExchangeWriter({
+      exchange: 0,
+      port,
+      gate: side.gate,
+      maxParallelism: 128,
+      exactWatermarks,
+    })
     return side
   })
 }
@@ -209,6 +215,31 @@ test('every event reaches the subtask of its key, in order, also when the ring i
       side.seen.filter((entry) => !entry.includes(':')),
       ['w5', `w${Number.MAX_SAFE_INTEGER}`, 'end'],
     )
+  }
+})
+
+test('no event overtakes a watermark that is exact', () => {
+  const [left, right] = pair(1 << 16, true) as [Side, Side]
+  right.writer.idle(true)
+  drain(left)
+  for (let i = 0; i < 5; i++) {
+    left.writer.batch(batchOf(10, i * 10))
+    left.writer.watermark(i)
+  }
+  left.writer.watermark(5)
+  left.writer.flush()
+  for (const side of [left, right]) {
+    drain(side)
+    const events = side.seen.map((entry) =>
+      entry.includes(':') ? Math.floor(Number(entry.split(':')[1]) / 10) : entry,
+    )
+    const runs = events.filter((event, i) => event !== events[i - 1])
+    // One of the two has seen the last two watermarks as one.
+    assert.deepEqual(
+      runs.filter((entry) => entry !== 'w4' && entry !== 'w5'),
+      [0, 'w0', 1, 'w1', 2, 'w2', 3, 'w3', 4],
+    )
+    assert.equal(runs.at(-1), 'w5')
   }
 })
 
