@@ -6,6 +6,7 @@
  *   checkpoint n complete ─▶ EndTxn(commit) ─▶ visible to read_committed readers; the transactional id is free again
  *
  * Invariants
+ *  - A transaction's records are sent once those of the one before are stored: a partition keeps the job's order.
  *  - A transactional id is used again only after its transaction has ended, so no later transaction can be ended in its
  *    place.
  *  - After a crash, exactly the transactions of the restored checkpoint are committed (`commit-witness.ts` says which
@@ -32,6 +33,8 @@ import { ensureTopic } from './kafka-source.ts'
 const TRANSACTION_TIMEOUT_MS = 900_000
 /** Slots made ready before they are needed: one being written, one prepared, one being committed. */
 const READY_SLOTS = 3
+/** Events that may wait for the records before them to be stored until the job is held up. */
+const WAITING_MAX = 10_000
 
 export function kafkaSink<T>(options: KafkaOptions<T>): Sink<T> {
   const { guarantee = 'exactly-once' } = options
@@ -53,10 +56,12 @@ interface Prepared extends TransactionIdentity {
 
 /** What is written between two barriers. */
 interface Epoch<T> {
-  /** Undefined while no slot is ready; then events wait, and `opening` resolves once they have been handed over. */
+  /** Undefined while no slot is ready. */
   producer: TransactionalProducer | undefined
+  /** Events wait until this resolves: there is a slot, and all that was written before is stored. */
   opening: Promise<void> | undefined
   waiting: EventBatch<T>[]
+  waitingCount: number
   used: boolean
 }
 
@@ -103,26 +108,30 @@ class TransactionalWriter<T> implements SinkWriter<T> {
     const epoch = this.#epoch
     if (batch.values.length === 0) return
     epoch.used = true
-    if (epoch.producer !== undefined) return this.#send(epoch.producer, batch)
+    if (epoch.opening === undefined) return this.#send(epoch.producer as TransactionalProducer, batch)
     const { values, timestamps } = batch
     epoch.waiting.push({ values: [...values], timestamps: [...timestamps], keys: undefined })
+    epoch.waitingCount += values.length
   }
 
   blocked(): Promise<void> | undefined {
-    const { opening, producer } = this.#epoch
-    return opening ?? (producer?.blocked() as Promise<void> | undefined)
+    const { opening, producer, waitingCount } = this.#epoch
+    if (opening !== undefined) return waitingCount < WAITING_MAX ? undefined : opening
+    return producer?.blocked() as Promise<void> | undefined
   }
 
   async prepareCommit(checkpointId: number): Promise<JsonValue | undefined> {
     const epoch = this.#epoch
     if (!epoch.used) return undefined
-    this.#epoch = this.#newEpoch()
+    const flushed = this.#flush(epoch)
+    flushed.catch(() => {})
+    this.#epoch = this.#newEpoch(flushed)
     await epoch.opening
     const producer = epoch.producer as TransactionalProducer
     this.#prepared.set(checkpointId, producer)
     const { topic } = this.#options
     const offset = witnessOffset(this.#witness, { topic, token: this.#token, checkpointId })
-    await Promise.all([producer.flush(), producer.sendOffsets({ groupId: this.#groupId, offsets: [offset] })])
+    await Promise.all([flushed, producer.sendOffsets({ groupId: this.#groupId, offsets: [offset] })])
     const prepared: Prepared = { ...producer.identity, token: this.#token, groupId: this.#groupId }
     return { ...prepared }
   }
@@ -142,25 +151,34 @@ class TransactionalWriter<T> implements SinkWriter<T> {
     await this.#client?.close()
   }
 
-  /** Begins the next transaction in an idle slot, or opens a further one. */
-  #newEpoch(): Epoch<T> {
+  /**
+   * Begins the next transaction in an idle slot, or opens a further one. The slots are different producers, so only
+   * waiting until what is `before` is stored keeps the order of a partition.
+   */
+  #newEpoch(before?: Promise<void>): Epoch<T> {
     const producer = this.#idle.shift()
-    producer?.begin()
-    const epoch: Epoch<T> = { producer, opening: undefined, waiting: [], used: false }
-    if (producer === undefined) {
-      epoch.opening = this.#open(epoch)
+    const epoch: Epoch<T> = { producer, opening: undefined, waiting: [], waitingCount: 0, used: false }
+    if (producer !== undefined && before === undefined) {
+      producer.begin()
+    } else {
+      epoch.opening = this.#open(epoch, before)
       // Whoever waits for the slot gets the error; that nobody waits is no reason to end the process.
       epoch.opening.catch(() => {})
     }
     return epoch
   }
 
-  async #open(epoch: Epoch<T>): Promise<void> {
-    const producer = await this.#newSlot()
+  async #open(epoch: Epoch<T>, before: Promise<void> | undefined): Promise<void> {
+    const [producer] = await Promise.all([epoch.producer ?? this.#newSlot(), before])
     producer.begin()
     epoch.producer = producer
     epoch.opening = undefined
     for (const batch of epoch.waiting.splice(0)) this.#send(producer, batch)
+  }
+
+  async #flush(epoch: Epoch<T>): Promise<void> {
+    await epoch.opening
+    await epoch.producer?.flush()
   }
 
   #send(producer: TransactionalProducer, { values, timestamps }: EventBatch<T>): void {
