@@ -293,6 +293,10 @@ export class PartitionLog {
     return this.#producers.producers()
   }
 
+  producer(producerId: number): ProducerState | undefined {
+    return this.#producers.producer(producerId)
+  }
+
   /**
    * Moves the start of the log up; segments wholly below it are deleted in the background. False when the offset is out
    * of range.

@@ -61,6 +61,8 @@ export class CoordinatorLog {
   readonly #minRecords: number
   /** Where the last snapshot began. */
   #snapshotOffset: number
+  /** So many records must have come since the last snapshot before it is worth counting the state's. */
+  #countAfter: number
   #compacting = false
 
   constructor(log: PartitionLog, options: Pick<CoordinatorEnvironment, 'clock' | 'report' | 'config'>) {
@@ -68,6 +70,7 @@ export class CoordinatorLog {
     this.#clock = options.clock
     this.#report = options.report
     this.#minRecords = options.config['coordinator.snapshot.min.records']
+    this.#countAfter = this.#minRecords
     this.#snapshotOffset = log.logStartOffset
   }
 
@@ -135,11 +138,16 @@ export class CoordinatorLog {
     }
   }
 
-  /** Whether the log has become large against a state of so many records. */
-  wantsSnapshot(stateRecords: number): boolean {
+  /**
+   * Whether the log has become large against a state of so many records. A large state is counted rarely: doing so at
+   * every append would cost more than the append.
+   */
+  wantsSnapshot(stateRecords: () => number): boolean {
     if (this.#compacting) return false
     const since = this.log.endOffset - this.#snapshotOffset
-    return since > Math.max(this.#minRecords, SNAPSHOT_AFTER_FACTOR * stateRecords)
+    if (since <= this.#countAfter) return false
+    this.#countAfter = Math.max(this.#minRecords, SNAPSHOT_AFTER_FACTOR * stateRecords())
+    return since > this.#countAfter
   }
 
   /**

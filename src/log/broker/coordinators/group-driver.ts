@@ -344,7 +344,7 @@ export class GroupDriver {
   }
 
   #compactWhenLarge(shard: Shard): void {
-    if (!shard.log.wantsSnapshot(shard.coordinator.sizeRecords)) return
+    if (!shard.log.wantsSnapshot(() => shard.coordinator.sizeRecords)) return
     const { records, pending } = shard.coordinator.snapshot()
     const encoded = new Map<number, StoredRecord[]>()
     for (const [producerId, list] of pending) encoded.set(producerId, list.map(encodeGroupRecord))

@@ -2,7 +2,6 @@ import type { TopicPartition } from '../../coordinator/transaction/transaction-d
 import type { TransactionPartitions } from '../../coordinator/transaction/transaction-record.ts'
 import type { LogDirectory } from '../../storage/log-directory.ts'
 import type { PartitionLog } from '../../storage/partition-log.ts'
-import type { ProducerState } from '../../storage/producer-states.ts'
 
 /** An open transaction as a data partition knows it. */
 export interface FoundTransaction extends TopicPartition {
@@ -17,7 +16,7 @@ export function* findOpenTransactions(logDirectory: LogDirectory): Iterable<Foun
   for (const { name, partitions } of logDirectory.topics()) {
     for (const log of partitions) {
       for (const { producerId, producerEpoch } of log.openTransactions()) {
-        const coordinatorEpoch = Math.max(0, producerOf(log, producerId)?.coordinatorEpoch ?? 0)
+        const coordinatorEpoch = Math.max(0, log.producer(producerId)?.coordinatorEpoch ?? 0)
         yield { topic: name, partition: log.partition, producerId, producerEpoch, coordinatorEpoch }
       }
     }
@@ -44,12 +43,7 @@ export function listPartitions(partitions: TransactionPartitions): TopicPartitio
   ).flat()
 }
 
-function producerOf(log: PartitionLog, producerId: number): ProducerState | undefined {
-  for (const producer of log.producers()) if (producer.producerId === producerId) return producer
-  return undefined
-}
-
 /** The last offset that the producer wrote here; when that is not remembered, the last of all. */
 function lastOffsetOf(log: PartitionLog, producerId: number): number {
-  return producerOf(log, producerId)?.batches.at(-1)?.lastOffset ?? log.endOffset - 1
+  return log.producer(producerId)?.batches.at(-1)?.lastOffset ?? log.endOffset - 1
 }

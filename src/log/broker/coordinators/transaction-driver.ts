@@ -351,7 +351,7 @@ export class TransactionDriver {
     const result = shard.log.append(records.map(encodeTransactionRecord))
     if (result.kind === 'refused') return result.errorCode
     for (const record of records) shard.coordinator.apply(record)
-    if (shard.log.wantsSnapshot(shard.coordinator.sizeRecords)) {
+    if (shard.log.wantsSnapshot(() => shard.coordinator.sizeRecords)) {
       const snapshot = {
         records: shard.coordinator.snapshot().map(encodeTransactionRecord),
         pending: new Map(),
