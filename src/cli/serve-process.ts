@@ -15,7 +15,7 @@ export async function serveProcess(options: ProcessOptions & { readonly kafka?: 
     return await serve({
       data: resolve(options.data),
       http,
-      report: await reportLog(options.logLevel),
+      report: reportLog(options.logLevel),
       ...(kafka === undefined ? { listen } : { kafka }),
     })
   } catch (error) {
