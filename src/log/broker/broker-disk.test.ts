@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { reportNothing } from '../../base/report.ts'
 import { Simulation, type SimulatedMachine } from '../../world/simulated/simulation.ts'
+import { createTopicsApi } from '../protocol/apis/create-topics.ts'
 import { fetchApi } from '../protocol/apis/fetch.ts'
 import { metadataApi } from '../protocol/apis/metadata.ts'
 import { produceApi } from '../protocol/apis/produce.ts'
@@ -93,6 +94,29 @@ test('an fsync that fails is an error, not an acknowledgement', async () => {
     assert.equal((await produce(client, 'lost')).errorCode, ErrorCode.KAFKA_STORAGE_ERROR)
     server.disk.conditions.syncFailureChance = 0
     assert.equal((await produce(client, 'refused')).errorCode, ErrorCode.KAFKA_STORAGE_ERROR)
+    client.close()
+    await broker.close()
+  })
+})
+
+test('a topic whose creation did not reach the device is not told as created', async () => {
+  const simulation = new Simulation({ seed: 14 })
+  const server = simulation.machine('server')
+  const laptop = simulation.machine('laptop')
+  await simulation.run(async () => {
+    const broker = await start(server)
+    const client = await WireClient.connect(laptop.world.network, LISTEN)
+    const create = async (name: string, validateOnly = false): Promise<number> => {
+      const wanted = [{ name, numPartitions: 1, replicationFactor: 1, assignments: [], configs: [] }]
+      const answer = await client.call(createTopicsApi, 7, { topics: wanted, timeoutMs: 1000, validateOnly })
+      return answer.topics[0]!.errorCode
+    }
+    server.disk.conditions.syncFailureChance = 1
+    assert.equal(await create('checked', true), ErrorCode.NONE)
+    assert.equal(await create('doubtful'), ErrorCode.KAFKA_STORAGE_ERROR)
+    server.disk.conditions.syncFailureChance = 0
+    assert.equal(await create('sure'), ErrorCode.NONE)
+    assert.equal(await create('doubtful'), ErrorCode.TOPIC_ALREADY_EXISTS)
     client.close()
     await broker.close()
   })

@@ -47,8 +47,9 @@ import { handleOffsetForLeaderEpoch } from './handlers/offset-for-leader-epoch.t
 import { handleProduce } from './handlers/produce.ts'
 import { handleSaslAuthenticate } from './handlers/sasl-authenticate.ts'
 import { handleSaslHandshake } from './handlers/sasl-handshake.ts'
+import { ErrorCode } from '../protocol/error-code.ts'
 import { route, type Route } from './routes.ts'
-import type { Handler } from './services.ts'
+import { CloseConnection, NO_RESPONSE, type Handler } from './services.ts'
 
 /** Every API that the broker serves. */
 export function brokerRoutes(): readonly Route[] {
@@ -58,13 +59,13 @@ export function brokerRoutes(): readonly Route[] {
     route(listOffsetsApi, handleListOffsets),
     route(metadataApi, handleMetadata),
     route(offsetForLeaderEpochApi, handleOffsetForLeaderEpoch),
-    route(createTopicsApi, durably(handleCreateTopics)),
-    route(deleteTopicsApi, durably(handleDeleteTopics)),
-    route(createPartitionsApi, durably(handleCreatePartitions)),
+    route(createTopicsApi, durably('topics', handleCreateTopics)),
+    route(deleteTopicsApi, durably('responses', handleDeleteTopics)),
+    route(createPartitionsApi, durably('results', handleCreatePartitions)),
     route(deleteRecordsApi, handleDeleteRecords),
     route(describeConfigsApi, handleDescribeConfigs),
-    route(alterConfigsApi, durably(handleAlterConfigs)),
-    route(incrementalAlterConfigsApi, durably(handleIncrementalAlterConfigs)),
+    route(alterConfigsApi, durably('responses', handleAlterConfigs)),
+    route(incrementalAlterConfigsApi, durably('responses', handleIncrementalAlterConfigs)),
     route(describeClusterApi, handleDescribeCluster),
     route(describeTopicPartitionsApi, handleDescribeTopicPartitions),
     route(describeLogDirsApi, handleDescribeLogDirs),
@@ -84,11 +85,31 @@ export function brokerRoutes(): readonly Route[] {
   ]
 }
 
-/** Answers once what was done to topics is on the device. */
-function durably<Request, Response>(handle: Handler<Request, Response>): Handler<Request, Response> {
+/** What an answer says about one topic or configuration. */
+interface ChangeAnswer {
+  readonly errorCode?: number
+  readonly errorMessage?: string | null
+}
+
+/**
+ * Answers once what was done to topics is on the device. Where the device refuses, each change that would be told as a
+ * success is told as an error: a restart may not know of it.
+ */
+function durably<Request extends object, Response extends object>(
+  answers: keyof Response,
+  handle: Handler<Request, Response>,
+): Handler<Request, Response> {
   return async (request, context) => {
     const response = await handle(request, context)
-    await context.services.topics.settled()
-    return response
+    const changed = !('validateOnly' in request) || request.validateOnly !== true
+    if (!changed || response === NO_RESPONSE || response instanceof CloseConnection) return response
+    const problem = await context.services.topics.settled()
+    if (problem === undefined) return response
+    const told = (response[answers] as readonly ChangeAnswer[]).map((answer) =>
+      answer.errorCode === ErrorCode.NONE
+        ? { ...answer, errorCode: ErrorCode.KAFKA_STORAGE_ERROR, errorMessage: problem }
+        : answer,
+    )
+    return { ...response, [answers]: told }
   }
 }

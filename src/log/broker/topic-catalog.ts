@@ -107,14 +107,17 @@ export class TopicCatalog {
   }
 
   /**
-   * Waits until what was created, changed or deleted is on the device, so that an answer may say so. A device that
-   * refuses is reported; the change is in force all the same, and is written again with the next one.
+   * Waits until what was created, changed or deleted is on the device, so that an answer may say so. Resolves with what
+   * went wrong when the device refuses; the change is in force all the same, and is written again with the next one.
    */
-  async settled(): Promise<void> {
+  async settled(): Promise<string | undefined> {
     try {
       await this.#logDirectory.topicsSynced()
+      return undefined
     } catch (error) {
-      this.#report('error', 'a change of topics is not on the device yet', { reason: messageOf(error) })
+      const reason = messageOf(error)
+      this.#report('error', 'a change of topics is not on the device yet', { reason })
+      return `The change is in force, but could not be made durable yet: ${reason}`
     }
   }
 
