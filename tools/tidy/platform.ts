@@ -54,6 +54,11 @@ export const EXEMPTIONS: readonly Exemption[] = [
     because: 'a command is a process: arguments, signals, terminal, exit code, requests to other processes',
   },
   {
+    path: 'src/server/start-server.ts',
+    may: ['node:net'],
+    because: 'HTTP is listened for before its server is loaded, and Fastify listens on sockets only',
+  },
+  {
     path: 'src/log/protocol/compression.ts',
     may: ['node:module'],
     because: 'native codecs are loaded by the first batch that needs them, not by every start',

@@ -1,0 +1,170 @@
+/**
+ * REST, metrics for Prometheus, health checks and the status page of one process.
+ *
+ *   GET    /                                the status page
+ *   GET    /healthz, /readyz, /metrics
+ *   GET    /api/v1/overview                 all that the status page shows
+ *   GET    /api/v1/jobs[/:job]              jobs with their steps
+ *   GET    /api/v1/jobs/:job/metrics        everything a job counts, with samples of late events
+ *   GET    /api/v1/jobs/:job/checkpoints
+ *   POST   /api/v1/jobs/:job/savepoints     { path? } → { path }
+ *   POST   /api/v1/jobs/:job/stop           { savepoint? } → { savepoint }
+ *   GET    /api/v1/topics[/:topic]          POST /api/v1/topics { name, partitions?, config? }   DELETE /api/v1/topics/:topic
+ *   GET    /api/v1/groups[/:group]
+ *
+ * Errors are `{ code, message, place? }` with a fitting status. A page of another origin can change nothing: on a loopback
+ * address only loopback names are answered to, and changes from a foreign origin are refused.
+ */
+import { fastify, type FastifyInstance } from 'fastify'
+import { MillraceError, messageOf } from '../base/millrace-error.ts'
+import type { LogClient } from '../log/client/log-client.ts'
+import type { BrokerMetrics } from '../log/broker/broker-metrics.ts'
+import type { Clock } from '../world/world.ts'
+import { jobRoutes } from './job-routes.ts'
+import type { JobRegistry } from './job-registry.ts'
+import { type JobView, viewJob } from './job-view.ts'
+import { logRoutes } from './log-routes.ts'
+import { type GroupView, type TopicView, viewGroups, viewTopics } from './log-view.ts'
+import { prometheusPage } from './prometheus.ts'
+import { refuseForeignOrigins } from './same-origin.ts'
+import { STATUS_PAGE } from './status-page.ts'
+import { STATUS_PAGE_SCRIPT } from './status-page-script.ts'
+
+export interface ServerOptions {
+  /** Port 0 takes a free one. */
+  readonly listen: { readonly host: string; readonly port: number }
+  readonly jobs: JobRegistry
+  readonly clock: Pick<Clock, 'nowMs'>
+  /** The log that topics and groups are asked of; without one, those routes answer 404. */
+  readonly client?: LogClient
+  /** Where clients find the log, for the status page. */
+  readonly bootstrap?: string
+  /** The embedded log's own figures. */
+  readonly logMetrics?: () => Promise<BrokerMetrics>
+}
+
+/** The server without an address: whoever listens passes it the connections. */
+export async function restServer(options: ServerOptions): Promise<FastifyInstance> {
+  const app = fastify({
+    logger: false,
+    forceCloseConnections: true,
+    bodyLimit: 1024 * 1024,
+    // A body may be left out, or be null; a number is no name.
+    ajv: { customOptions: { allowUnionTypes: true, coerceTypes: false } },
+  })
+  refuseForeignOrigins(app, options.listen.host)
+  app.setErrorHandler((error, _request, reply) => {
+    const millrace = error instanceof MillraceError
+    const status = millrace ? statusOf(error) : ((error as { statusCode?: number }).statusCode ?? 500)
+    return reply.code(status).send({
+      code: millrace ? error.code : 'MR_REST',
+      message: messageOf(error),
+      ...(millrace && { place: error.place }),
+    })
+  })
+  app.setNotFoundHandler((request, reply) =>
+    reply.code(404).send({ code: 'MR_REST', message: `there is no ${request.method} ${request.url}.` }),
+  )
+  statusRoutes(app, options)
+  jobRoutes(app, options.jobs)
+  if (options.client !== undefined) logRoutes(app, options.client)
+  await app.ready()
+  return app
+}
+
+function statusRoutes(app: FastifyInstance, options: ServerOptions): void {
+  const metrics = prometheusPage({
+    jobs: options.jobs,
+    ...(options.logMetrics && { logMetrics: options.logMetrics }),
+  })
+  app.get('/', (_request, reply) =>
+    reply
+      .type('text/html; charset=utf-8')
+      .header(
+        'content-security-policy',
+        "default-src 'self'; style-src 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
+      )
+      .send(STATUS_PAGE),
+  )
+  app.get('/status-page.js', (_request, reply) =>
+    reply.type('text/javascript; charset=utf-8').send(STATUS_PAGE_SCRIPT),
+  )
+  app.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.render()))
+  // Alive is who answers; ready is whose log answers and whose jobs have not failed.
+  app.get('/healthz', () => ({ status: 'ok' }))
+  app.get('/readyz', async (_request, reply) => {
+    const failed = options.jobs
+      .all()
+      .filter((job) => job.status === 'failed')
+      .map((job) => job.name)
+    const log = await options.client?.metadata([]).then(() => 'ok', messageOf)
+    const ready = failed.length === 0 && (log === undefined || log === 'ok')
+    return reply
+      .code(ready ? 200 : 503)
+      .send({ status: ready ? 'ok' : 'not ready', log: log ?? 'none', failedJobs: failed })
+  })
+  app.get('/api/v1/overview', async () => {
+    const { client, jobs } = options
+    // The jobs are worth seeing most when the cluster they use does not answer.
+    const nothing: LogOverview = {}
+    const [log, views] = await Promise.all([
+      client === undefined ? nothing : overviewOfLog(client),
+      Promise.all(jobs.all().map(viewJob)),
+    ])
+    return {
+      nowMs: options.clock.nowMs(),
+      log: options.bootstrap ?? null,
+      logError: log.logError ?? null,
+      jobs: views,
+      topics: log.topics ?? [],
+      groups: (log.groups ?? []).filter((group) => !isWitness(group.id, views)),
+    }
+  })
+}
+
+/** Whether a group only keeps the books of a sink's transactions: its offsets are checkpoint numbers. */
+function isWitness(groupId: string, jobs: readonly JobView[]): boolean {
+  return jobs.some((job) =>
+    job.steps.some(
+      (step) => step.kind === 'sink' && groupId.startsWith(`millrace.${job.name}.${step.name}.`),
+    ),
+  )
+}
+
+interface LogOverview {
+  readonly topics?: readonly TopicView[]
+  readonly groups?: readonly GroupView[]
+  readonly logError?: string
+}
+
+async function overviewOfLog(client: LogClient): Promise<LogOverview> {
+  try {
+    const [topics, groups] = await Promise.all([viewTopics(client, { internal: false }), viewGroups(client)])
+    return { topics, groups }
+  } catch (error) {
+    return { logError: messageOf(error) }
+  }
+}
+
+function statusOf(error: MillraceError): number {
+  switch (error.code) {
+    case 'MR_TOPIC_NOT_FOUND':
+    case 'MR_JOB_NOT_FOUND':
+    case 'MR_GROUP_NOT_FOUND':
+      return 404
+    case 'MR_TOPIC_EXISTS':
+    case 'MR_JOB_NOT_RUNNING':
+      return 409
+    case 'MR_NOT_AUTHORIZED':
+      return 403
+    case 'MR_KAFKA_REFUSED':
+    case 'MR_CONFIG_INVALID':
+      return 400
+    case 'MR_CONNECT_FAILED':
+    case 'MR_CONNECTION_LOST':
+    case 'MR_REQUEST_TIMEOUT':
+      return 503
+    default:
+      return 500
+  }
+}
