@@ -374,6 +374,23 @@ describe('deleting', () => {
       assert.equal(readValues(bench.log)[0], `${logStartOffset}:${logStartOffset}`)
     }))
 
+  it('goes on after recovery points were saved, and keeps the producers of what is gone', () =>
+    on({ 'segment.bytes': '300', 'retention.bytes': '700', 'retention.ms': '-1' }, async (bench) => {
+      const producer = { producerId: 3, producerEpoch: 0 }
+      append(bench.log, { values: ['a'], ...producer, baseSequence: 0 })
+      for (let round = 0; round < 3; round++) {
+        for (let index = 0; index < 30; index++) appendValues(bench.log, `${index}`)
+        await bench.log.sync()
+        await bench.directory.checkpoint()
+        assert.ok((await bench.log.applyRetention(0)) > 0)
+        const { sizeBytes, logStartOffset } = bench.log
+        assert.ok(sizeBytes >= 700 && sizeBytes < 1000, `${sizeBytes}`)
+        await bench.reopen('power')
+        assert.equal(bench.log.logStartOffset, logStartOffset)
+        assert.equal(append(bench.log, { values: ['a'], ...producer, baseSequence: 0 }).kind, 'duplicate')
+      }
+    }))
+
   it('leaves compacted topics alone, but for records that were deleted by offset', () =>
     on({ 'segment.bytes': '300', 'retention.ms': '1', 'cleanup.policy': 'compact' }, async ({ log }) => {
       for (let index = 0; index < 30; index++) appendValues(log, `${index}`)

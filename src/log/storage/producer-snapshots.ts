@@ -16,6 +16,9 @@ export class ProducerSnapshots {
   /** Files that are not on the device yet, by offset. */
   readonly #unsynced = new Map<number, LogFile>()
 
+  /** A snapshot that every recovery can begin with; -1 before one is known. */
+  #coveredTo = -1
+
   constructor(options: {
     readonly files: OpenFiles
     readonly directory: string
@@ -46,9 +49,12 @@ export class ProducerSnapshots {
     this.#unsynced.set(offset, file)
   }
 
-  /** Whether there is a snapshot of exactly this offset, on the device. */
-  hasDurable(offset: number): boolean {
-    return this.#offsets.includes(offset) && !this.#unsynced.has(offset)
+  /**
+   * Whether the log may begin at `offset`, a segment's first: everything below can be forgotten because a snapshot that
+   * any recovery finds knows it. That is one of exactly this offset, or one further up from which recovery points on lie.
+   */
+  coverStartAt(offset: number): boolean {
+    return offset <= this.#coveredTo || (this.#offsets.includes(offset) && !this.#unsynced.has(offset))
   }
 
   async sync(): Promise<void> {
@@ -60,10 +66,14 @@ export class ProducerSnapshots {
     }
   }
 
-  /** Deletes all that are older than the newest one at or below `offset` that is on the device. */
+  /**
+   * No recovery will begin below `offset` any more: deletes all that are older than the newest one at or below it that is
+   * on the device.
+   */
   prune(offset: number): void {
     const newest = this.#offsets.findLast((each) => each <= offset && !this.#unsynced.has(each))
     if (newest === undefined) return
+    this.#coveredTo = Math.max(this.#coveredTo, newest)
     for (const old of this.#offsets.filter((each) => each < newest)) {
       this.#forget(old)
       this.#file(old).remove()

@@ -3,8 +3,8 @@ import type { PartitionFiles } from './partition-files.ts'
 
 /**
  * Deletes a partition's oldest segments, one deletion after the other. The order is such that a crash in between does no
- * harm: first a snapshot of the producers at the new beginning is on the device (they could not be replayed any more),
- * then the new log start is, then files go.
+ * harm: first a snapshot of the producers at or above the new beginning is on the device (they could not be replayed any
+ * more), then the new log start is, then files go.
  */
 export class SegmentDeletion {
   readonly #options: SegmentDeletionOptions
@@ -39,7 +39,7 @@ export class SegmentDeletion {
     await settle()
     const { segments, snapshots } = files
     let count = Math.min(expired(), segments.count - 1)
-    while (count > 0 && !snapshots.hasDurable(segments.at(count)!.baseOffset)) count--
+    while (count > 0 && !snapshots.coverStartAt(segments.at(count)!.baseOffset)) count--
     if (count === 0 || !isWritable()) return 0
     const { baseOffset } = segments.at(count)!
     moveStart(baseOffset)
