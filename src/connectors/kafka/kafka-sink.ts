@@ -78,6 +78,7 @@ class TransactionalWriter<T> implements SinkWriter<T> {
   readonly #idle: TransactionalProducer[] = []
   readonly #prepared = new Map<number, TransactionalProducer>()
   #epoch!: Epoch<T>
+  #committing: Promise<void> = Promise.resolve()
 
   constructor(options: KafkaOptions<T>, context: SinkContext) {
     this.#options = options
@@ -136,19 +137,26 @@ class TransactionalWriter<T> implements SinkWriter<T> {
     return { ...prepared }
   }
 
-  async commit(checkpointId: number): Promise<void> {
-    const due = [...this.#prepared].filter(([id]) => id <= checkpointId).sort(([a], [b]) => a - b)
-    for (const [id, producer] of due) {
-      await producer.commit()
-      this.#prepared.delete(id)
-      this.#idle.push(producer)
-    }
+  /** One after the other: a checkpoint may be complete before the transactions of the one before it have ended. */
+  commit(checkpointId: number): Promise<void> {
+    const committed = this.#committing.then(() => this.#commitUpTo(checkpointId))
+    this.#committing = committed
+    return committed
   }
 
   async close(): Promise<void> {
     for (const producer of [...this.#idle, ...this.#prepared.values()]) producer.close()
     this.#epoch?.producer?.close()
     await this.#client?.close()
+  }
+
+  async #commitUpTo(checkpointId: number): Promise<void> {
+    const due = [...this.#prepared].filter(([id]) => id <= checkpointId).sort(([a], [b]) => a - b)
+    for (const [id, producer] of due) {
+      await producer.commit()
+      this.#prepared.delete(id)
+      this.#idle.push(producer)
+    }
   }
 
   /**
