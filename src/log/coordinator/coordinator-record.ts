@@ -14,6 +14,15 @@ export interface StoredRecord {
   readonly value: Buffer | null
 }
 
+/**
+ * A part of a snapshot. It is made from the state of the moment, so it has to be appended and applied before anything
+ * else is; `pending` belongs to open transactions, by producer id, and comes after `records`.
+ */
+export interface SnapshotPiece<Rec> {
+  readonly records: readonly Rec[]
+  readonly pending: ReadonlyMap<number, readonly Rec[]>
+}
+
 /** The time of a decision. Deadlines are monotonic, what is written down is wall-clock. */
 export interface Instant {
   /** Milliseconds since the Unix epoch. */

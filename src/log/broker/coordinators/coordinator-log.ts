@@ -1,7 +1,7 @@
 import { messageOf } from '../../../base/millrace-error.ts'
 import type { Report } from '../../../base/report.ts'
 import type { Clock } from '../../../world/world.ts'
-import type { StoredRecord } from '../../coordinator/coordinator-record.ts'
+import type { SnapshotPiece, StoredRecord } from '../../coordinator/coordinator-record.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
 import {
   RecordBatchBuilder,
@@ -33,15 +33,16 @@ export interface ReplayVisitor {
   marker(producerId: number, kind: 'commit' | 'abort'): void
 }
 
-/** What takes the place of everything that a coordinator has written so far. */
-export interface CoordinatorSnapshot {
-  readonly records: readonly StoredRecord[]
-  /** Records of open transactions, by producer id. */
-  readonly pending: ReadonlyMap<number, readonly StoredRecord[]>
+/** How a coordinator gives its state for a snapshot, and takes in where its records lie now. */
+export interface SnapshotSource<Rec> {
+  readonly pieces: Iterator<SnapshotPiece<Rec>, void, void>
+  encode(record: Rec): StoredRecord
+  apply(record: Rec, position: { readonly offset: number; readonly producerId: number | undefined }): void
 }
 
 const REPLAY_CHUNK_BYTES = 1 << 20
-const SNAPSHOT_BATCH_RECORDS = 1_000
+/** About as many records of a snapshot are written at a time: other work comes through in between. */
+const SNAPSHOT_SLICE_RECORDS = 200
 
 /** A snapshot is written when at least four times as many records as it would have came since the last. */
 const SNAPSHOT_AFTER_FACTOR = 4
@@ -52,7 +53,8 @@ const SNAPSHOT_AFTER_FACTOR = 4
  *
  * Instead of compacting segments it appends the whole state anew when the log has become large against it, waits
  * until that is durable, and only then drops what lies before: a crash at any point finds a log whose replay gives the
- * same state. Batches from the first open transaction on are kept until it has ended.
+ * same state. A large state is written in slices, between which the coordinator works on. Batches from the first open
+ * transaction on are kept until it has ended.
  */
 export class CoordinatorLog {
   readonly log: PartitionLog
@@ -64,6 +66,7 @@ export class CoordinatorLog {
   /** So many records must have come since the last snapshot before it is worth counting the state's. */
   #countAfter: number
   #compacting = false
+  #closed = false
 
   constructor(log: PartitionLog, options: Pick<CoordinatorEnvironment, 'clock' | 'report' | 'config'>) {
     this.log = log
@@ -150,22 +153,17 @@ export class CoordinatorLog {
     return since > this.#countAfter
   }
 
-  /**
-   * Writes a snapshot and drops what lies before. `applied` is told where each record lies now. Nothing else gets in
-   * between the snapshot's records: they are appended in one go.
-   */
-  async compact(
-    snapshot: CoordinatorSnapshot,
-    applied: (
-      stored: StoredRecord,
-      position: { readonly offset: number; readonly producerId: number | undefined },
-    ) => void,
-  ): Promise<void> {
+  /** Writes a snapshot, slice by slice, and then drops what lies before it. */
+  async compact<Rec>(source: SnapshotSource<Rec>): Promise<void> {
     this.#compacting = true
     try {
       const startOffset = this.log.endOffset
       this.#snapshotOffset = startOffset
-      if (!this.#appendSnapshot(snapshot, applied)) return
+      for (let slice = takeSlice(source.pieces); slice !== undefined; slice = takeSlice(source.pieces)) {
+        if (!this.#appendSlice(slice, source)) return
+        await new Promise<void>((resolve) => this.#clock.defer(resolve))
+        if (this.#closed) return
+      }
       if ((await this.durable()) !== ErrorCode.NONE) return
       this.log.deleteRecordsBefore(Math.min(startOffset, this.log.lastStableOffset))
       this.#report('debug', 'a coordinator wrote a snapshot', {
@@ -179,26 +177,56 @@ export class CoordinatorLog {
     }
   }
 
-  #appendSnapshot(snapshot: CoordinatorSnapshot, applied: Parameters<CoordinatorLog['compact']>[1]): boolean {
-    const append = (records: readonly StoredRecord[], owner?: TransactionOwner): boolean => {
-      for (let index = 0; index < records.length; index += SNAPSHOT_BATCH_RECORDS) {
-        const part = records.slice(index, index + SNAPSHOT_BATCH_RECORDS)
-        const result = this.append(part, owner)
-        if (result.kind === 'refused') return false
-        part.forEach((stored, at) => {
-          applied(stored, { offset: result.baseOffset + at, producerId: owner?.producerId })
-        })
-      }
-      return true
-    }
-    if (!append(snapshot.records)) return false
-    const open = new Map(
-      this.log.openTransactions().map((transaction) => [transaction.producerId, transaction]),
-    )
-    for (const [producerId, records] of snapshot.pending) {
-      const owner = open.get(producerId)
-      if (owner !== undefined && !append(records, owner)) return false
+  /** Ends a snapshot that is being written; resolves when all that was appended is on the device. */
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.durable()
+  }
+
+  #appendSlice<Rec>({ records, pending }: SnapshotPiece<Rec>, source: SnapshotSource<Rec>): boolean {
+    if (!this.#appendAgain(records, undefined, source)) return false
+    if (pending.size === 0) return true
+    const open = this.log.openTransactions()
+    for (const [producerId, list] of pending) {
+      const owner = open.find((transaction) => transaction.producerId === producerId)
+      if (owner !== undefined && !this.#appendAgain(list, owner, source)) return false
     }
     return true
   }
+
+  #appendAgain<Rec>(
+    records: readonly Rec[],
+    owner: TransactionOwner | undefined,
+    source: SnapshotSource<Rec>,
+  ): boolean {
+    if (records.length === 0) return true
+    const result = this.append(
+      records.map((record) => source.encode(record)),
+      owner,
+    )
+    if (result.kind === 'refused') return false
+    records.forEach((record, at) =>
+      source.apply(record, { offset: result.baseOffset + at, producerId: owner?.producerId }),
+    )
+    return true
+  }
+}
+
+/** As many pieces as make a slice, as one; undefined when there are no more. */
+function takeSlice<Rec>(pieces: Iterator<SnapshotPiece<Rec>, void, void>): SnapshotPiece<Rec> | undefined {
+  const records: Rec[] = []
+  const pending = new Map<number, Rec[]>()
+  let size = 0
+  while (size < SNAPSHOT_SLICE_RECORDS) {
+    const next = pieces.next()
+    if (next.done === true) return size === 0 ? undefined : { records, pending }
+    size += 1 + next.value.records.length
+    for (const record of next.value.records) records.push(record)
+    for (const [producerId, list] of next.value.pending) {
+      const known = pending.get(producerId)
+      if (known === undefined) pending.set(producerId, [...list])
+      else known.push(...list)
+    }
+  }
+  return { records, pending }
 }

@@ -6,11 +6,7 @@
  */
 import { ErrorCode } from '../../protocol/error-code.ts'
 import type { Timer } from '../../../world/world.ts'
-import {
-  coordinatorPartition,
-  type Instant,
-  type StoredRecord,
-} from '../../coordinator/coordinator-record.ts'
+import { coordinatorPartition, type Instant } from '../../coordinator/coordinator-record.ts'
 import type { Waiter } from '../../coordinator/group/consumer-group.ts'
 import {
   GroupCoordinator,
@@ -224,7 +220,7 @@ export class GroupDriver {
 
   async close(): Promise<void> {
     this.release()
-    await Promise.all(this.#shards.map(({ log }) => log.durable()))
+    await Promise.all(this.#shards.map(({ log }) => log.close()))
   }
 
   /** Creates the topic on first use; false when that failed. */
@@ -345,16 +341,11 @@ export class GroupDriver {
 
   #compactWhenLarge(shard: Shard): void {
     if (!shard.log.wantsSnapshot(() => shard.coordinator.sizeRecords)) return
-    const { records, pending } = shard.coordinator.snapshot()
-    const encoded = new Map<number, StoredRecord[]>()
-    for (const [producerId, list] of pending) encoded.set(producerId, list.map(encodeGroupRecord))
-    void shard.log.compact(
-      { records: records.map(encodeGroupRecord), pending: encoded },
-      (stored, position) => {
-        const record = decodeGroupRecord(stored)
-        if (record !== undefined) shard.coordinator.apply(record, position)
-      },
-    )
+    void shard.log.compact({
+      pieces: shard.coordinator.snapshot(),
+      encode: encodeGroupRecord,
+      apply: (record, position) => shard.coordinator.apply(record, position),
+    })
   }
 
   #now(): Instant {

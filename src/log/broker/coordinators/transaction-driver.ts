@@ -227,7 +227,7 @@ export class TransactionDriver {
     this.#closing.abort()
     for (const timer of this.#timers) timer.cancel()
     await Promise.all(this.#completions.values())
-    await Promise.all(this.#shards.map(({ log }) => log.durable()))
+    await Promise.all(this.#shards.map(({ log }) => log.close()))
   }
 
   readonly #allocateProducerId = (): number => this.#environment.logDirectory.nextProducerId()
@@ -352,11 +352,11 @@ export class TransactionDriver {
     if (result.kind === 'refused') return result.errorCode
     for (const record of records) shard.coordinator.apply(record)
     if (shard.log.wantsSnapshot(() => shard.coordinator.sizeRecords)) {
-      const snapshot = {
-        records: shard.coordinator.snapshot().map(encodeTransactionRecord),
-        pending: new Map(),
-      }
-      void shard.log.compact(snapshot, () => {})
+      void shard.log.compact({
+        pieces: shard.coordinator.snapshot(),
+        encode: encodeTransactionRecord,
+        apply: (record) => shard.coordinator.apply(record),
+      })
     }
     return ErrorCode.NONE
   }

@@ -5,8 +5,9 @@
  */
 import { assert } from '../../../base/assert.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
-import type { Instant } from '../coordinator-record.ts'
+import type { Instant, SnapshotPiece } from '../coordinator-record.ts'
 import {
+  type CommittedOffset,
   ConsumerGroup,
   putOffset,
   removeOffset,
@@ -339,32 +340,21 @@ export class GroupCoordinator {
   }
 
   /**
-   * All durable state as records: appended in this order, they make everything before them superfluous, except what
-   * belongs to open transactions. Those offsets come again in `pending` unless a newer commit has overtaken them.
+   * All durable state as records, in pieces: once all are appended, they make everything from before the first one
+   * superfluous, except what belongs to open transactions. Between pieces the state may change: what changes is in the
+   * log behind the snapshot's beginning anyway.
    */
-  snapshot(): { records: GroupRecord[]; pending: Map<number, GroupRecord[]> } {
-    const records: GroupRecord[] = []
-    const pending = new Map<number, GroupRecord[]>()
+  *snapshot(): Generator<SnapshotPiece<GroupRecord>, void, void> {
     for (const group of this.#groups.values()) {
-      const groupId = group.id
-      for (const [topic, partitions] of group.offsets) {
-        for (const [partition, value] of partitions)
-          records.push({ kind: 'offset', groupId, topic, partition, value })
-      }
-      if (group.stored !== undefined) records.push({ kind: 'membership', groupId, value: group.stored })
-      for (const [producerId, offsets] of group.pendingOffsets) {
-        const again = pending.get(producerId) ?? []
-        pending.set(producerId, again)
-        for (const [topic, partitions] of offsets) {
-          for (const [partition, value] of partitions) {
-            const present = group.offsets.get(topic)?.get(partition)
-            if (present !== undefined && present.recordOffset > value.recordOffset) continue
-            again.push({ kind: 'offset', groupId, topic, partition, value })
-          }
-        }
+      const topics = new Set(group.offsets.keys())
+      for (const offsets of group.pendingOffsets.values())
+        for (const topic of offsets.keys()) topics.add(topic)
+      for (const topic of topics) yield offsetsPiece(group, topic)
+      if (group.stored !== undefined) {
+        const record: GroupRecord = { kind: 'membership', groupId: group.id, value: group.stored }
+        yield { records: [record], pending: NOTHING_PENDING }
       }
     }
-    return { records, pending }
   }
 
   /** How many records a snapshot would have, about. */
@@ -384,6 +374,34 @@ export class GroupCoordinator {
   #forgetIfIdle(group: ConsumerGroup): void {
     if (group.isForgettable) this.#groups.delete(group.id)
   }
+}
+
+const NOTHING_PENDING: ReadonlyMap<number, readonly GroupRecord[]> = new Map()
+
+/**
+ * A group's offsets of one topic. Those of open transactions come again behind the committed ones, which they would
+ * otherwise seem to be older than, unless a newer commit has overtaken them.
+ */
+function offsetsPiece(group: ConsumerGroup, topic: string): SnapshotPiece<GroupRecord> {
+  const committed = group.offsets.get(topic)
+  const recordOf = (partition: number, value: CommittedOffset): GroupRecord => ({
+    kind: 'offset',
+    groupId: group.id,
+    topic,
+    partition,
+    value,
+  })
+  const pending = new Map<number, GroupRecord[]>()
+  for (const [producerId, offsets] of group.pendingOffsets) {
+    const again: GroupRecord[] = []
+    for (const [partition, value] of offsets.get(topic) ?? []) {
+      const present = committed?.get(partition)
+      if (present === undefined || present.recordOffset <= value.recordOffset)
+        again.push(recordOf(partition, value))
+    }
+    if (again.length > 0) pending.set(producerId, again)
+  }
+  return { records: Array.from(committed ?? [], ([partition, value]) => recordOf(partition, value)), pending }
 }
 
 function allPartitions(topics: OffsetCommitRequest['topics'], errorCode: number): TopicErrors[] {

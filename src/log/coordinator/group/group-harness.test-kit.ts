@@ -10,7 +10,7 @@ import type {
   SyncRequest,
   SyncResult,
 } from './group-step.ts'
-import type { StoredRecord } from '../coordinator-record.ts'
+import type { SnapshotPiece, StoredRecord } from '../coordinator-record.ts'
 
 export const CONFIG: GroupConfig = {
   initialRebalanceDelayMs: 100,
@@ -182,10 +182,13 @@ export class GroupHarness {
   /** Appends a snapshot; what lies before may be forgotten, but for what `keepFrom` (the oldest open transaction) says. */
   compact(): { readonly snapshotAt: number } {
     const snapshotAt = this.log.length
-    const { records, pending } = this.coordinator.snapshot()
+    for (const piece of this.coordinator.snapshot()) this.appendPiece(piece)
+    return { snapshotAt }
+  }
+
+  appendPiece({ records, pending }: SnapshotPiece<GroupRecord>): void {
     this.append(records)
     for (const [producerId, list] of pending) this.append(list, producerId)
-    return { snapshotAt }
   }
 
   /** A coordinator that was given the log from `from` on. */
@@ -231,7 +234,13 @@ export function topicOffset(
 
 /** All durable state, comparable: what a snapshot would hold, without regard to order or log positions. */
 export function durableState(coordinator: GroupCoordinator): unknown {
-  const { records, pending } = coordinator.snapshot()
+  const records: GroupRecord[] = []
+  const pending = new Map<number, GroupRecord[]>()
+  for (const piece of coordinator.snapshot()) {
+    records.push(...piece.records)
+    for (const [producerId, list] of piece.pending)
+      pending.set(producerId, [...(pending.get(producerId) ?? []), ...list])
+  }
   const texts = (list: readonly GroupRecord[]): string[] =>
     list
       .map(encodeGroupRecord)

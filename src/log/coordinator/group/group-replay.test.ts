@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { decodeGroupRecord, encodeGroupRecord, type GroupRecord } from './group-record.ts'
+import type { GroupCoordinator } from './group-coordinator.ts'
 import { GroupHarness, durableState, protocols, topicOffset } from './group-harness.test-kit.ts'
 
 /** One step of a random life; numbers choose among what there is. */
@@ -21,6 +22,9 @@ const step = fc.record({
     'expire',
     'delete',
     'compact',
+    'piece',
+    'piece',
+    'piece',
     'restart',
   ),
   pick: fc.nat({ max: 7 }),
@@ -38,6 +42,9 @@ describe('groups', () => {
         /** Where the oldest open transaction of the last snapshot began: the log is kept from there. */
         const opened = new Map<number, number>()
         let keepFrom = 0
+        /** A snapshot that is being written while life goes on. */
+        let writing:
+          { readonly pieces: ReturnType<GroupCoordinator['snapshot']>; readonly from: number } | undefined
         for (const { kind, pick, offset } of steps) {
           const members = group.coordinator.describe('g').members
           const member = members[pick % Math.max(1, members.length)]
@@ -86,10 +93,23 @@ describe('groups', () => {
               group.append(group.coordinator.deleteGroup('g', group.now).records)
               break
             case 'compact':
+              if (writing !== undefined) break
               snapshotAt = group.compact().snapshotAt
               keepFrom = Math.min(snapshotAt, ...opened.values())
               break
+            case 'piece': {
+              writing ??= { pieces: group.coordinator.snapshot(), from: group.log.length }
+              const next = writing.pieces.next()
+              if (next.done !== true) group.appendPiece(next.value)
+              else {
+                snapshotAt = writing.from
+                keepFrom = Math.min(snapshotAt, ...opened.values())
+                writing = undefined
+              }
+              break
+            }
             case 'restart':
+              writing = undefined
               group.restart()
               break
           }

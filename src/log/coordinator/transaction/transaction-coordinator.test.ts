@@ -464,7 +464,7 @@ describe('any life of a transactional id', () => {
           if (kind === 'init' && answer !== 'wait') assert.notDeepEqual(identity(answer), newest)
           const replayed = new TransactionCoordinator(CONFIG)
           for (const record of tx.log) replayed.apply(record)
-          assert.deepEqual(replayed.snapshot(), tx.coordinator.snapshot())
+          assert.deepEqual([...replayed.snapshot()], [...tx.coordinator.snapshot()])
         }
       }),
       { numRuns: 300 },

@@ -17,6 +17,7 @@
  * Epochs never go backwards: a producer id's epoch grows until it is exhausted, then a fresh producer id follows.
  */
 import { ErrorCode } from '../../protocol/error-code.ts'
+import type { SnapshotPiece } from '../coordinator-record.ts'
 import {
   FRESH,
   LAST_EPOCH,
@@ -36,6 +37,8 @@ import {
 } from './transaction-decision.ts'
 import { NO_PARTITIONS, hasPartition, withPartitions } from './transaction-record.ts'
 import type { TransactionRecord, TransactionValue } from './transaction-record.ts'
+
+const NOTHING_PENDING: ReadonlyMap<number, readonly TransactionRecord[]> = new Map()
 
 export class TransactionCoordinator {
   readonly #config: TransactionConfig
@@ -327,9 +330,10 @@ export class TransactionCoordinator {
     return 'orphan'
   }
 
-  /** All durable state as records: appended in this order, they make everything before them superfluous. */
-  snapshot(): TransactionRecord[] {
-    return Array.from(this.#transactions, ([transactionalId, value]) => ({ transactionalId, value }))
+  /** All durable state as records, in pieces: once all are appended, they make everything before them superfluous. */
+  *snapshot(): Generator<SnapshotPiece<TransactionRecord>, void, void> {
+    for (const [transactionalId, value] of this.#transactions)
+      yield { records: [{ transactionalId, value }], pending: NOTHING_PENDING }
   }
 
   get sizeRecords(): number {
