@@ -55,7 +55,11 @@ describe('the published package', () => {
     const documents = ['README.md', 'COMPATIBILITY.md', 'LICENSE'].filter((name) =>
       existsSync(join(root, name)),
     )
-    assert.deepEqual(readdirSync(installed).sort(), [...documents, 'dist', 'package.json'].sort())
+    assert.deepEqual(readdirSync(installed).sort(), [...documents, 'dist', 'docs', 'package.json'].sort())
+    assert.ok(
+      existsSync(join(installed, 'docs/errors/MR_JOB_MODULE.md')),
+      'the command points to these pages',
+    )
     const files = readdirSync(join(installed, 'dist'), { recursive: true }).map(String)
     assert.deepEqual(
       files.filter((file) => /\.test\.|-suite\.|test-kit|-for-tests/.test(file)),
@@ -82,6 +86,20 @@ describe('the published package', () => {
     ])
   })
 
+  it('runs a job from an application', async () => {
+    const application = `
+      import { collect, fromAsyncIterable, job, runJob } from 'millrace'
+      async function* words() { yield 'a'; yield 'b' }
+      const shout = job('shout', (flow) => {
+        flow.source('words', fromAsyncIterable(words())).map((word) => word.toUpperCase()).sink('out', collect())
+      })
+      await using run = await runJob(shout)
+      for await (const word of run.output('out')) console.log(word)`
+    writeFileSync(join(folder, 'application.ts'), application)
+    const { stdout } = await run(process.execPath, ['application.ts'], { ...inFolder, timeout: 60_000 })
+    assert.equal(stdout, 'A\nB\n')
+  })
+
   it('has types that a user of TypeScript can check a job with', async () => {
     const tsc = join(root, 'node_modules/typescript/bin/tsc')
     const options = [
@@ -95,9 +113,11 @@ describe('the published package', () => {
       'false',
     ]
     const nodeTypes = ['--typeRoots', join(root, 'node_modules/@types'), '--types', 'node']
-    const { stdout } = await run(process.execPath, [tsc, ...options, ...nodeTypes, 'job.ts'], inFolder).catch(
-      (error: unknown) => error as { readonly stdout: string },
-    )
+    const { stdout } = await run(
+      process.execPath,
+      [tsc, ...options, ...nodeTypes, 'job.ts', 'application.ts'],
+      inFolder,
+    ).catch((error: unknown) => error as { readonly stdout: string })
     assert.equal(stdout, '')
   })
 })

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { MillraceError, messageOf } from '../base/millrace-error.ts'
 
 /** What the command ends with. */
@@ -76,7 +78,8 @@ export function printRows<T extends Readonly<Record<string, string | number>>>(
 export function reportFailure(error: unknown): void {
   if (error instanceof MillraceError) {
     terminal.note(`millrace: ${error.message}`)
-    terminal.note(`millrace: docs/errors/${error.code}.md says more.`)
+    const page = fileURLToPath(new URL(`../../docs/errors/${error.code}.md`, import.meta.url))
+    if (existsSync(page)) terminal.note(`millrace: more about it in ${page}`)
   } else if (error instanceof Error) terminal.note(`millrace: ${error.stack ?? error.message}`)
   else terminal.note(`millrace: ${messageOf(error)}`)
 }

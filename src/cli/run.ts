@@ -14,6 +14,7 @@ interface RunOptions extends ProcessOptions {
   readonly checkpointInterval: number
   readonly from?: string
   readonly allowDroppedState: boolean
+  readonly restarts: number
 }
 
 export function addRun(program: Command): void {
@@ -43,6 +44,14 @@ export function addRun(program: Command): void {
         .argParser(wholeNumber(1))
         .default(100),
     )
+    .addOption(
+      new Option(
+        '--restarts <N>',
+        'restarts from a checkpoint, with none in between, before the job has failed',
+      )
+        .argParser(wholeNumber(0))
+        .default(10),
+    )
     .option('--from <SAVEPOINT>', 'begin from this savepoint directory')
     .option('--allow-dropped-state', 'forget state of the savepoint that the job has no step for', false)
     .addHelpText(
@@ -56,6 +65,7 @@ export function addRun(program: Command): void {
       const run = await served.run(pathToFileURL(resolve(module)), {
         parallelism: options.parallelism,
         checkpoint: { intervalMs: options.checkpointInterval },
+        restart: { limit: options.restarts },
         allowDroppedState: options.allowDroppedState,
         ...(options.from !== undefined && { from: options.from }),
       })

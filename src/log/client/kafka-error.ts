@@ -86,6 +86,13 @@ function meaningOf(errorCode: number): Meaning {
       }
     case ErrorCode.TOPIC_ALREADY_EXISTS:
       return { code: 'MR_TOPIC_EXISTS' }
+    case ErrorCode.GROUP_ID_NOT_FOUND:
+      return {
+        code: 'MR_GROUP_NOT_FOUND',
+        fix: 'Check its name, and that this is the cluster that it reads.',
+      }
+    case ErrorCode.NON_EMPTY_GROUP:
+      return { code: 'MR_KAFKA_REFUSED', fix: 'Stop the members of the group first.' }
     case ErrorCode.INVALID_TRANSACTION_TIMEOUT:
       return {
         code: 'MR_KAFKA_REFUSED',
