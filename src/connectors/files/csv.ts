@@ -8,6 +8,7 @@ import { readLineBlock, type LineBlock } from './lines.ts'
 
 const QUOTE = 0x22
 const LINE_FEED = 0x0a
+const CARRIAGE_RETURN = 0x0d
 
 export interface CsvOptions {
   /** Default: `,`. */
@@ -46,9 +47,9 @@ export function csvDecoder<T>(
       for (const [index, end] of ends.entries()) {
         const start = ends[index - 1] ?? 0
         const record = block.bytes.subarray(start, end)
+        if (isBlank(record)) continue
         try {
-          const fields = whole?.[index] ?? parseRecord(record, delimiter)
-          if (fields !== undefined) take(fields)
+          take(whole?.[index] ?? parseRecord(record, delimiter))
         } catch (error) {
           reject(record, start, messageOf(error))
         }
@@ -63,7 +64,7 @@ function readHeader(file: DiskFile, delimiter: string): { columns: string[]; end
   const [end] = block === undefined ? [] : recordEnds(block)
   if (block === undefined || end === undefined) return undefined
   return {
-    columns: (parseRecord(block.bytes.subarray(0, end), delimiter) ?? []).map((name) => name.trim()),
+    columns: parseRecord(block.bytes.subarray(0, end), delimiter).map((name) => name.trim()),
     end,
   }
 }
@@ -89,9 +90,12 @@ function parseBlock(bytes: Buffer, delimiter: string): string[][] | undefined {
   }
 }
 
-/** The fields of one record; `undefined` for an empty line. */
-function parseRecord(record: Buffer, delimiter: string): string[] | undefined {
-  return parse(record, { delimiter, bom: true, relax_column_count: true, skip_empty_lines: true })[0]
+function isBlank(record: Buffer): boolean {
+  return record.every((byte) => byte === LINE_FEED || byte === CARRIAGE_RETURN)
+}
+
+function parseRecord(record: Buffer, delimiter: string): string[] {
+  return parse(record, { delimiter, bom: true, relax_column_count: true })[0] ?? []
 }
 
 function toObject(fields: readonly string[], columns: readonly string[]): Record<string, string> {

@@ -56,13 +56,14 @@ class FileWriter<T> implements SinkWriter<T> {
     const { disk } = this.#context.world
     disk.makeDirectory(this.#options.path)
     for (const { data } of restored) this.#publish(readPart(data))
-    // Committables of all subtasks are dealt out, so a hidden file may be another's to publish: only those that no
-    // restored checkpoint can name, because their own subtask starts over, are removed.
-    const mine = `.part-${this.#context.step}-${this.#context.subtask}-`
-    const kept = new Set(restored.map(({ data }) => readPart(data).name))
+    // What is hidden still was written after the checkpoint. Files of subtasks that there are no more belong to those
+    // that got their committables.
+    const { step, subtask, parallelism } = this.#context
+    const hidden = new RegExp(`^\\.part-${RegExp.escape(step)}-(\\d+)-[0-9a-f]{8}-\\d+\\..*\\.pending$`)
     for (const name of disk.list(this.#options.path)) {
-      if (!name.startsWith(mine) || !name.endsWith('.pending')) continue
-      if (!kept.has(visibleName(name))) disk.remove(`${this.#options.path}/${name}`)
+      const owner = hidden.exec(name)?.[1]
+      if (owner !== undefined && Number(owner) % parallelism === subtask)
+        disk.remove(`${this.#options.path}/${name}`)
     }
     await disk.syncDirectory(this.#options.path)
   }
@@ -87,8 +88,11 @@ class FileWriter<T> implements SinkWriter<T> {
     this.#open = undefined
     this.#uncommitted.set(checkpointId, part)
     if (file !== undefined) {
-      await file.sync()
-      file.close()
+      try {
+        await file.sync()
+      } finally {
+        file.close()
+      }
       await this.#context.world.disk.syncDirectory(this.#options.path)
     }
     return { name: part.name }
@@ -149,10 +153,6 @@ class FileWriter<T> implements SinkWriter<T> {
 
 function pendingName(name: string): string {
   return `.${name}.pending`
-}
-
-function visibleName(pending: string): string {
-  return pending.slice(1, -'.pending'.length)
 }
 
 function readPart(data: JsonValue): Part {

@@ -1,6 +1,7 @@
 /**
- * Reads files of lines. Each file is one split; its position is the byte after the last line that was read, so a
- * restart goes on at exactly the next line. Files must not be rewritten in place; they may grow (`follow`).
+ * Reads files of lines, one after the other. Each file is one split; its position is the byte after the last line that
+ * was read, so a restart goes on at exactly the next line. Files must not be rewritten in place; they may grow
+ * (`follow`).
  */
 import { MillraceError, messageOf } from '../../base/millrace-error.ts'
 import type { Format } from '../../stream/connector/format.ts'
@@ -98,11 +99,28 @@ interface OpenFile<T> {
   ended: boolean
 }
 
+/** How many bytes are left to read. */
+function lagOf({ file, position }: OpenFile<unknown>): number {
+  return Math.max(0, file.sizeBytes() - position)
+}
+
+function batchOf<T>(
+  file: OpenFile<T>,
+  values: readonly T[],
+  rejected: readonly RejectedRecord[],
+): SourceBatch<T> {
+  const lag = lagOf(file)
+  const timestamps = new Array<number>(values.length).fill(NO_TIMESTAMP)
+  return { splitId: file.id, values, timestamps, rejected, caughtUp: lag === 0, lag }
+}
+
 class FileReader<T> implements SourceReader<T> {
   readonly #context: SourceContext
   readonly #options: Omit<FileSourceOptions<T>, 'format'>
   readonly #createDecoder: (file: DiskFile) => BlockDecoder<T>
-  #files: OpenFile<T>[] = []
+  readonly #files: OpenFile<T>[] = []
+  /** Files whose turn comes later: it is said first that they have something, so that nobody takes them for idle. */
+  #later: OpenFile<T>[] = []
 
   constructor(
     context: SourceContext,
@@ -115,24 +133,29 @@ class FileReader<T> implements SourceReader<T> {
   }
 
   open(splits: readonly Split[]): Promise<void> {
-    this.#files = splits.map((split) => {
+    for (const split of splits) {
       const file = this.#context.world.disk.open(split.id)
       const decoder = this.#createDecoder(file)
       const position = typeof split.position === 'number' ? split.position : decoder.start(file)
-      return { id: split.id, file, decoder, position, ended: false }
-    })
+      this.#files.push({ id: split.id, file, decoder, position, ended: false })
+    }
+    this.#later = this.#files.slice(1).filter((file) => lagOf(file) > 0)
     return Promise.resolve()
   }
 
   async poll(): Promise<SourceBatch<T> | 'end'> {
     const { follow } = this.#options
     const pollMs = typeof follow === 'object' ? follow.pollMs : 200
+    const later = this.#later.pop()
+    if (later !== undefined) return batchOf(later, [], [])
     for (;;) {
       for (const file of this.#files) {
         if (file.ended) continue
         const batch = this.#readBatch(file)
         if (batch !== undefined) return batch
-        if (follow === undefined || follow === false) file.ended = true
+        if (follow !== undefined && follow !== false) continue
+        file.ended = true
+        return { ...batchOf(file, [], []), splitEnded: true }
       }
       if (this.#files.every((file) => file.ended)) return 'end'
       if (this.#context.signal.aborted) return 'end'
@@ -149,8 +172,7 @@ class FileReader<T> implements SourceReader<T> {
   }
 
   close(): Promise<void> {
-    for (const { file } of this.#files) file.close()
-    this.#files = []
+    for (const { file } of this.#files.splice(0)) file.close()
     return Promise.resolve()
   }
 
@@ -166,15 +188,7 @@ class FileReader<T> implements SourceReader<T> {
       (line, start, reason) => rejected.push(this.#reject(file, line, file.position + start, reason)),
     )
     file.position += used
-    const lag = Math.max(0, file.file.sizeBytes() - file.position)
-    return {
-      splitId: file.id,
-      values,
-      timestamps: new Array<number>(values.length).fill(NO_TIMESTAMP),
-      rejected,
-      caughtUp: lag === 0,
-      lag,
-    }
+    return batchOf(file, values, rejected)
   }
 
   #reject(file: OpenFile<T>, line: Buffer, offset: number, reason: string): RejectedRecord {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
 import { z } from 'zod'
-import type { SourceContext, Source, SourceBatch, Split } from '../../stream/connector/source.ts'
+import type { DiscoveryContext, Source, SourceBatch, Split } from '../../stream/connector/source.ts'
 import { nodeWorld } from '../../world/node.ts'
 import { readCsv, readJsonLines, readLines, writeJsonLines } from './index.ts'
 
@@ -14,7 +14,7 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(directory, { recursive: true }))
 
-const context = (signal: AbortSignal = new AbortController().signal): SourceContext => ({
+const context = (signal: AbortSignal = new AbortController().signal): DiscoveryContext => ({
   world: nodeWorld(),
   job: 'j',
   step: 's',
@@ -22,6 +22,7 @@ const context = (signal: AbortSignal = new AbortController().signal): SourceCont
   parallelism: 1,
   bootstrap: undefined,
   signal,
+  knownSplits: undefined,
 })
 
 async function readAll<T>(source: Source<T>, from?: readonly Split[]): Promise<SourceBatch<T>[]> {
@@ -45,7 +46,22 @@ test('JSON lines are read in order, the last without a line feed and blank lines
 
 test('a directory is read file by file in the order of names', async () => {
   for (const name of ['b.txt', 'a.txt', '.hidden']) writeFileSync(join(directory, name), `${name}\n`)
-  assert.deepEqual(valuesOf(await readAll(readLines({ path: directory }))), ['a.txt', 'b.txt'])
+  const batches = await readAll(readLines({ path: directory }))
+  assert.deepEqual(valuesOf(batches), ['a.txt', 'b.txt'])
+  // Event time waits for the second file from the start, and no longer for the first when that has ended.
+  const told = batches.map(({ splitId, values, caughtUp, splitEnded }) => [
+    splitId.slice(-5),
+    values.length,
+    caughtUp ? 'caught up' : 'has more',
+    splitEnded === true ? 'ended' : 'goes on',
+  ])
+  assert.deepEqual(told, [
+    ['b.txt', 0, 'has more', 'goes on'],
+    ['a.txt', 1, 'caught up', 'goes on'],
+    ['a.txt', 0, 'caught up', 'ended'],
+    ['b.txt', 1, 'caught up', 'goes on'],
+    ['b.txt', 0, 'caught up', 'ended'],
+  ])
 })
 
 test('a reader that was opened with the positions of another goes on right after its last batch', async () => {
@@ -84,9 +100,9 @@ test('a followed file gives what is appended, and only whole lines', async () =>
   await reader.close()
 })
 
-test('CSV: names from the header, quotes, line breaks in fields, schema that coerces', async () => {
+test('CSV: names from the header, quotes, line breaks in fields, blank lines, schema that coerces', async () => {
   const path = join(directory, 'in.csv')
-  writeFileSync(path, 'name,n\r\n"a, ""b""\nc",1\r\nd,2\r\n')
+  writeFileSync(path, 'name,n\r\n"a, ""b""\nc",1\r\n\r\nd,2\r\n\n')
   const schema = z.object({ name: z.string(), n: z.coerce.number() })
   assert.deepEqual(valuesOf(await readAll(readCsv({ path, schema }))), [
     { name: 'a, "b"\nc', n: 1 },
@@ -152,4 +168,23 @@ test('files appear by rename when their checkpoint is complete, and only then', 
     readdirSync(out).filter((name) => name.startsWith('.')),
     [],
   )
+})
+
+test('hidden files of a crash go, those of subtasks that are no more too, and no other sink’s', async () => {
+  const out = join(directory, 'out')
+  const sink = writeJsonLines({ path: out })
+  const events = { values: [1], timestamps: [0], keys: undefined }
+  const leave = async (step: string, subtask: number): Promise<void> => {
+    const writer = sink.createWriter({ ...context(), step, subtask, parallelism: 4 })
+    await writer.recover([])
+    writer.write(events)
+    await writer.prepareCommit(1)
+    await writer.close()
+  }
+  for (const subtask of [0, 1, 3]) await leave('s', subtask)
+  await leave('s-1', 0)
+  const hidden = (): string[] => readdirSync(out).map((name) => name.replace(/-[0-9a-f]{8}-.*/, ''))
+  assert.deepEqual(hidden().sort(), ['.part-s-0', '.part-s-1', '.part-s-1-0', '.part-s-3'])
+  await sink.createWriter({ ...context(), subtask: 1, parallelism: 2 }).recover([])
+  assert.deepEqual(hidden().sort(), ['.part-s-0', '.part-s-1-0'])
 })

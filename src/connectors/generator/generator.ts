@@ -80,6 +80,8 @@ class GeneratorReader<T> implements SourceReader<T> {
   #ids: string[] = []
   /** The number of the next event of each split. */
   #next: number[] = []
+  /** Splits that had ended when the reader was opened, and have not been told. */
+  #ended: number[] = []
   #turn = 0
   #startMs = 0
   #paced = 0
@@ -93,12 +95,16 @@ class GeneratorReader<T> implements SourceReader<T> {
   open(splits: readonly Split[]): Promise<void> {
     this.#ids = splits.map((split) => split.id)
     this.#next = splits.map((split) => split.position as number)
+    const { count = Number.MAX_SAFE_INTEGER } = this.#options
+    this.#ended = this.#next.flatMap((next, split) => (next < count ? [] : [split]))
     this.#startMs = this.#clock.monotonicMs()
     return Promise.resolve()
   }
 
   async poll(): Promise<SourceBatch<T> | 'end'> {
     const { generate, count = Number.MAX_SAFE_INTEGER, splits } = this.#options
+    const ended = this.#ended.pop()
+    if (ended !== undefined) return this.#batch(ended, 0, true)
     const turn = this.#nextTurn(count)
     if (turn === undefined) return 'end'
     const size = await this.#allowance()
@@ -106,17 +112,23 @@ class GeneratorReader<T> implements SourceReader<T> {
     const first = this.#next[turn]!
     const length = Math.min(size, Math.ceil((count - first) / splits))
     values.length = length
-    while (this.#timestamps.length < length) this.#timestamps.push(NO_TIMESTAMP)
-    this.#timestamps.length = length
     let index = first
     for (let i = 0; i < length; i++, index += splits) values[i] = generate(index)
     this.#next[turn] = index
+    return this.#batch(turn, length, index >= count)
+  }
+
+  #batch(split: number, length: number, splitEnded: boolean): SourceBatch<T> {
+    this.#values.length = length
+    while (this.#timestamps.length < length) this.#timestamps.push(NO_TIMESTAMP)
+    this.#timestamps.length = length
     return {
-      splitId: this.#ids[turn]!,
-      values,
+      splitId: this.#ids[split]!,
+      values: this.#values,
       timestamps: this.#timestamps,
       rejected: [],
       caughtUp: this.#options.ratePerSecond !== undefined,
+      splitEnded,
     }
   }
 
