@@ -50,9 +50,16 @@ export type {
 export type { KeyedProcess, ProcessContext } from './stream/operators/keyed-process.ts'
 export type { AsyncCall, AsyncMapOptions, AsyncRetry } from './stream/operators/map-async.ts'
 export type { FiredTimer } from './stream/time/timer-service.ts'
-export { NO_TIMESTAMP, type JsonValue, type Key } from './stream/operators/operator.ts'
+export { NO_TIMESTAMP, WATERMARK_END, type JsonValue, type Key } from './stream/operators/operator.ts'
 
-export type { Source, SourceBatch, SourceContext, SourceReader, Split } from './stream/connector/source.ts'
+export type {
+  DiscoveryContext,
+  Source,
+  SourceBatch,
+  SourceContext,
+  SourceReader,
+  Split,
+} from './stream/connector/source.ts'
 export type { Committable, Sink, SinkContext, SinkWriter } from './stream/connector/sink.ts'
 export { generator, randomAt, type GeneratorOptions } from './connectors/generator/generator.ts'
 export { fromAsyncIterable, pushSource, type PushSource } from './connectors/callback/push-source.ts'

@@ -107,8 +107,8 @@ export class HarnessSubtask<In, Out> {
   }
 
   watermark(watermarkMs: number): void {
-    this.#timers.fireUntil('event', watermarkMs, (timer) => this.#operator.onTimer(timer))
     this.#watermarkMs = Math.max(this.#watermarkMs, watermarkMs)
+    this.#timers.fireUntil('event', watermarkMs, (timer) => this.#operator.onTimer(timer))
     this.#operator.onWatermark(watermarkMs)
   }
 

@@ -20,7 +20,7 @@ import type { Job, PlanNode } from '../stream/graph/plan.ts'
 import { NO_TIMESTAMP } from '../stream/operators/operator.ts'
 import { decodeRecords } from '../stream/state/key-group-entries.ts'
 import { DEFAULT_KEY_GROUPS } from '../stream/state/keyed-state-backend.ts'
-import { dealOut } from '../stream/runtime/deal-out.ts'
+import { dealOut, knownSplits } from '../stream/runtime/deal-out.ts'
 import { totalSteps, type StepTotals } from '../stream/runtime/job-metrics.ts'
 import { LocalHost } from '../stream/runtime/local-host.ts'
 import { OutputQueue } from '../stream/runtime/output-queue.ts'
@@ -170,7 +170,7 @@ export class JobTest implements AsyncDisposable {
     host.ended.catch((error: unknown) => {
       this.#failure = { error }
     })
-    const splits = await host.discoverSplits()
+    const splits = await host.discoverSplits(knownSplits(manifest))
     const { starts } = dealOut({ splits, manifest, parallelism: this.#parallelism, allowDroppedState: false })
     this.#host = host
     try {

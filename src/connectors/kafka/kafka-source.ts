@@ -8,6 +8,7 @@ import { createTopics, listOffsets } from '../../log/client/admin.ts'
 import { Fetcher, forEachFetchedRecord, type FetchedRecords } from '../../log/client/fetcher.ts'
 import { offsetCommit } from '../../log/client/group-admin.ts'
 import type {
+  DiscoveryContext,
   Source,
   SourceBatch,
   SourceContext,
@@ -41,7 +42,7 @@ interface Position {
 
 async function discoverSplits<T>(
   options: KafkaOptions<T>,
-  context: SourceContext,
+  context: DiscoveryContext,
 ): Promise<readonly Split[]> {
   const { topic, from = 'earliest', until = 'never', isolation = 'read_committed' } = options
   const client = await connect(options, context)
@@ -57,11 +58,13 @@ async function discoverSplits<T>(
       return found.map(({ offset }) => offset)
     }
     const latest = await offsetsAt('latest')
-    const start =
-      from === 'latest' ? latest : await offsetsAt(from === 'earliest' ? 'earliest' : from.timestampMs)
+    const earliest = await offsetsAt('earliest')
+    const start = typeof from === 'object' ? await offsetsAt(from.timestampMs) : { earliest, latest }[from]
+    const { knownSplits } = context
     return partitions.map(({ partition }, index) => {
       const end = latest[index] ?? 0
-      const offset = start[index] ?? 0
+      const isNew = knownSplits !== undefined && !knownSplits.includes(`${topic}-${partition}`)
+      const offset = (isNew ? earliest : start)[index] ?? 0
       // No record is that young: begin with the next one.
       const position: Position = { offset: offset < 0 ? end : offset, end: until === 'end' ? end : null }
       return { id: `${topic}-${partition}`, position: { ...position } }

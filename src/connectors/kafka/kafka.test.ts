@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test'
 import { z } from 'zod'
 import { startLog, type RunningLog } from '../../log/broker/start-log.ts'
 import { connectClient, type LogClient } from '../../log/client/client.ts'
-import { createTopics, listOffsets } from '../../log/client/admin.ts'
+import { createPartitions, createTopics, listOffsets } from '../../log/client/admin.ts'
 import { decodeRecords, Fetcher } from '../../log/client/fetcher.ts'
 import { offsetFetch } from '../../log/client/group-admin.ts'
 import { createProducer } from '../../log/client/producer.ts'
@@ -246,4 +246,24 @@ test('transactions of subtasks that no longer exist are ended by those that take
   assert.deepEqual(((await committed('shrunk')) as number[]).sort(), [0, 1, 2])
   assert.deepEqual(await openTransactionsOf('shrunk'), [])
   for (const writer of writers) await writer.close()
+})
+
+test('a partition that came after the checkpoint is read from its beginning, also by a job that began at the end', async () => {
+  await produce('grown-in', ['"before the job"'])
+  const copied = job('grown', (flow) => {
+    flow
+      .source('in', kafka({ topic: 'grown-in', value: json<string>(), from: 'latest' }))
+      .sink('out', kafka({ topic: 'grown-out', value: json() }))
+  })
+  const path = join(directory, 'grown')
+  const options = { log, checkpoint: { intervalMs: 10, path } }
+  const first = await runJob(copied, options)
+  await first.stop()
+  await createPartitions(client, 'grown-in', 2)
+  await client.metadata(['grown-in'])
+  await produce('grown-in', ['"old partition"', '"new partition"'], 2)
+  const second = await runJob(copied, options)
+  while ((await committed('grown-out')).length < 2) await new Promise((resolve) => setTimeout(resolve, 10))
+  await second.stop()
+  assert.deepEqual((await committed('grown-out')).sort(), ['new partition', 'old partition'])
 })

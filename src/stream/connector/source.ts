@@ -12,7 +12,7 @@ import type { Sink } from './sink.ts'
 export interface Source<T> {
   readonly kind: string
   /** All splits there are now, in a stable order. Called once a start, before readers, in the job's coordinator. */
-  discoverSplits(context: SourceContext): Promise<readonly Split[]>
+  discoverSplits(context: DiscoveryContext): Promise<readonly Split[]>
   createReader(context: SourceContext): SourceReader<T>
   /** False for a source that cannot be read again (a callback): after a crash its unread events are the caller's. */
   readonly replayable: boolean
@@ -29,6 +29,14 @@ export interface SourceContext {
   /** `host:port` of the log the job runs against. */
   readonly bootstrap: string | undefined
   readonly signal: AbortSignal
+}
+
+export interface DiscoveryContext extends SourceContext {
+  /**
+   * The splits of the checkpoint from which the job goes on; they keep their positions. Others came since then: a
+   * source that begins at the end must read those from their beginning. Undefined where the source begins afresh.
+   */
+  readonly knownSplits: readonly string[] | undefined
 }
 
 export interface Split {

@@ -13,7 +13,7 @@ import { mean } from '../state/aggregators.ts'
 import { aggregating, list, map, reducing, value, type StateShape } from '../state/handles.ts'
 import type { FiredTimer } from '../time/timer-service.ts'
 import { KeyedProcessOperator, type KeyedProcess } from './keyed-process.ts'
-import type { Key } from './operator.ts'
+import { WATERMARK_END, type Key } from './operator.ts'
 
 type Action =
   | { readonly kind: 'set' | 'add' | 'put' | 'fold' | 'average'; readonly n: number }
@@ -310,4 +310,28 @@ test('a throwing callback names job, step and event', async () => {
     harness.run([1, 2, 3].map((id) => event({ id }, { key: 'a' }))),
     /MR_USER_FUNCTION \[job test, step tested\]: The onEvent function threw "no twos" for \{"id":2\}/,
   )
+})
+
+test('a timer knows how far event time has come, and one that sets itself again for ever is found out', async () => {
+  const everyTen = (stopAtEnd: boolean): OperatorHarness<unknown, number> =>
+    new OperatorHarness<unknown, number>({
+      operator: () =>
+        new KeyedProcessOperator({
+          onEvent: (_, { timers, timestampMs }) => timers.register('event', timestampMs + 10),
+          onTimer({ timeMs }, { timers, watermarkMs }) {
+            if (!stopAtEnd || watermarkMs() !== WATERMARK_END) timers.register('event', timeMs + 10)
+            return [watermarkMs()]
+          },
+        }),
+    })
+  const good = everyTen(true)
+  await good.run([event({}, { key: 'a', at: 0 }), watermark(25), watermark(30)])
+  await good.end()
+  assert.deepEqual(
+    good.results().map(({ value }) => value),
+    [25, 25, 30, WATERMARK_END],
+  )
+  const endless = everyTen(false)
+  await endless.run([event({}, { key: 'a', at: 0 })])
+  await assert.rejects(endless.end(), /MR_TIMER.*key "a" set further timers without end/)
 })

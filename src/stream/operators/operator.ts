@@ -71,7 +71,7 @@ export interface OperatorContext<Out> {
   readonly metrics: StepMetrics
   /** Wall clock in ms; virtual in tests. */
   nowMs(): number
-  /** The last watermark that was passed to `onWatermark`. */
+  /** How far event time has come: the last watermark, in `onTimer` the one that makes the timers due. */
   watermarkMs(): number
   /** Runs `task` in the operator's thread between two calls of the driver; the way back for asynchronous work. */
   enqueue(task: () => void): void

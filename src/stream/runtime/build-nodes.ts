@@ -29,6 +29,7 @@ export interface BuildOptions {
   readonly context: TaskContext
   readonly port: ExchangePort | undefined
   readonly wake: () => void
+  readonly fail: (error: unknown) => void
   readonly onSnapshot: (checkpoint: CheckpointInProgress) => void
 }
 
@@ -100,12 +101,12 @@ class NodeBuilder {
       for (const { from } of node.inputs) group[root(node.id)] = root(from)
     }
     const segments = new Map<number, Segment>()
-    const { context, wake, onSnapshot } = this.#options
+    const { context, wake, fail, onSnapshot } = this.#options
     for (const node of this.#plan) {
       const key = root(node.id)
       let segment = segments.get(key)
       if (segment === undefined) {
-        segment = new Segment(context.world.clock, wake, onSnapshot)
+        segment = new Segment({ clock: context.world.clock, wake, fail, onSnapshot })
         segments.set(key, segment)
         this.#segments.push(segment)
       }

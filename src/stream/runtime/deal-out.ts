@@ -4,6 +4,7 @@
  */
 import type { Manifest, StepSnapshot } from '../checkpoint/snapshot.ts'
 import type { Split } from '../connector/source.ts'
+import type { KnownSplits } from './job-host.ts'
 import type { StepRestore, TaskStart } from './task-protocol.ts'
 
 export interface DealOptions {
@@ -50,6 +51,17 @@ export function dealOut(options: DealOptions): {
     }
   })
   return { starts, lostSplits }
+}
+
+/** The splits of each source in a checkpoint. */
+export function knownSplits(manifest: Manifest | undefined): KnownSplits {
+  const known: Record<string, string[]> = {}
+  for (const { steps } of manifest?.subtasks ?? []) {
+    for (const [name, { splits }] of Object.entries(steps)) {
+      if (splits !== undefined) (known[name] ??= []).push(...splits.map((split) => split.id))
+    }
+  }
+  return known
 }
 
 function stepsOf(manifest: Manifest, subtask: number, parallelism: number): Record<string, StepRestore> {

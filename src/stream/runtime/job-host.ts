@@ -26,11 +26,15 @@ export interface JobDescription {
   readonly outputs: readonly string[]
 }
 
+/** Ids of splits by source. */
+export type KnownSplits = Readonly<Record<string, readonly string[]>>
+
 /** One attempt at running a job: made anew for each restart. */
 export interface JobHost {
   /** Loads the job. Throws `MR_JOB_MODULE` when the module does not export one. */
   describe(): Promise<JobDescription>
-  discoverSplits(): Promise<Readonly<Record<string, readonly Split[]>>>
+  /** The splits of every source, given those that the checkpoint to restore has. */
+  discoverSplits(known: KnownSplits): Promise<Readonly<Record<string, readonly Split[]>>>
   /** Opens and restores every subtask, then lets them run. */
   start(starts: readonly TaskStart[], onEvent: (event: TaskEvent) => void): Promise<void>
   command(command: TaskCommand): void

@@ -14,7 +14,7 @@ import { MillraceError, messageOf } from '../../base/millrace-error.ts'
 import { sleep } from '../../world/world.ts'
 import type { Manifest } from '../checkpoint/snapshot.ts'
 import type { CheckpointStore } from '../checkpoint/store.ts'
-import { dealOut } from './deal-out.ts'
+import { dealOut, knownSplits } from './deal-out.ts'
 import { Attempt, type AttemptOptions, type Outcome } from './job-attempt.ts'
 import type { JobDescription, JobHost } from './job-host.ts'
 import type { CompletedCheckpoint, JobStatus } from './job-metrics.ts'
@@ -40,7 +40,7 @@ interface SavepointRequest {
 
 export class JobRun {
   readonly #options: JobRunOptions
-  readonly #stopping = new AbortController()
+  #stopping = new AbortController()
   readonly #savepoints: SavepointRequest[] = []
   #stopRequest: SavepointRequest | undefined
   #host: JobHost | undefined
@@ -94,6 +94,7 @@ export class JobRun {
 
   /** Takes a last checkpoint and ends the job; with `path` it becomes a savepoint. */
   stop(path: string | undefined): Promise<void> {
+    if (this.#hasEnded()) return path === undefined ? Promise.resolve() : Promise.reject(this.#notRunning())
     this.#stopRequest ??= { path, done: Promise.withResolvers() }
     this.#stopRequest.done.promise.catch(() => {})
     this.#attempt?.request('stop')
@@ -102,9 +103,7 @@ export class JobRun {
   }
 
   savepoint(path: string): Promise<void> {
-    if (this.status === 'finished' || this.status === 'stopped' || this.status === 'failed') {
-      return Promise.reject(this.#notRunning())
-    }
+    if (this.#hasEnded()) return Promise.reject(this.#notRunning())
     const request: SavepointRequest = { path, done: Promise.withResolvers() }
     this.#savepoints.push(request)
     this.#attempt?.request('savepoint')
@@ -125,7 +124,7 @@ export class JobRun {
       this.#latest = manifest
       this.#checkMaxParallelism(manifest)
       options.onRestored(manifest?.checkpointId ?? 0)
-      const splits = await host.discoverSplits()
+      const splits = await host.discoverSplits(knownSplits(manifest))
       const { allowDroppedState, parallelism, report } = options
       const { starts, lostSplits } = dealOut({ splits, manifest, parallelism, allowDroppedState })
       if (lostSplits.length > 0)
@@ -207,9 +206,14 @@ export class JobRun {
   #end(status: JobStatus, error: unknown): void {
     this.status = status
     for (const request of this.#savepoints.splice(0)) request.done.reject(error ?? this.#notRunning())
-    if (this.#stopRequest === undefined) return
-    if (error === undefined) this.#stopRequest.done.resolve()
-    else this.#stopRequest.done.reject(error)
+    const request = this.#stopRequest
+    // Its savepoint is not there when the job has finished by itself first.
+    if (error === undefined && (request?.path === undefined || status === 'stopped')) request?.done.resolve()
+    else request?.done.reject(error ?? this.#notRunning())
+  }
+
+  #hasEnded(): boolean {
+    return this.status === 'finished' || this.status === 'stopped' || this.status === 'failed'
   }
 
   async #completed(manifest: Manifest, metrics: CompletedCheckpoint, reason: string): Promise<void> {
@@ -218,8 +222,7 @@ export class JobRun {
     this.#failuresInRow = 0
     this.recent = [...this.recent, metrics].slice(-RECENT_MAX)
     this.#options.onCommitted(manifest.checkpointId)
-    if (reason === 'stop' && this.#stopRequest?.path !== undefined)
-      await this.#store!.exportTo(manifest, this.#stopRequest.path)
+    if (reason === 'stop') return this.#exportLast(manifest)
     if (reason !== 'savepoint') return
     const request = this.#savepoints.shift()
     if (request?.path === undefined) return
@@ -228,6 +231,20 @@ export class JobRun {
       request.done.resolve()
     } catch (error) {
       request.done.reject(error)
+    }
+  }
+
+  /** A job that cannot be stopped with a savepoint goes on: its sources have stopped, so it starts again. */
+  async #exportLast(manifest: Manifest): Promise<void> {
+    const request = this.#stopRequest
+    if (request?.path === undefined) return
+    try {
+      await this.#store!.exportTo(manifest, request.path)
+    } catch (error) {
+      this.#stopRequest = undefined
+      this.#stopping = new AbortController()
+      request.done.reject(error)
+      throw error
     }
   }
 

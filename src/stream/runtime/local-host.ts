@@ -4,7 +4,7 @@ import { summarize } from '../graph/explain.ts'
 import type { Job } from '../graph/plan.ts'
 import { countExchanges } from './build-nodes.ts'
 import { createExchangeMemory, ExchangePort, LocalBells } from './exchange-port.ts'
-import type { JobDescription, JobHost, JobHostOptions } from './job-host.ts'
+import type { JobDescription, JobHost, JobHostOptions, KnownSplits } from './job-host.ts'
 import { Task } from './task.ts'
 import type { TaskContext } from './task-context.ts'
 import type { TaskCommand, TaskEvent, TaskMetrics, TaskStart } from './task-protocol.ts'
@@ -30,8 +30,8 @@ export class LocalHost implements JobHost {
     return Promise.resolve(describeJob(this.#job))
   }
 
-  discoverSplits(): Promise<Readonly<Record<string, readonly Split[]>>> {
-    return discoverSplits(this.#job, this.#options, this.#abort.signal)
+  discoverSplits(known: KnownSplits): Promise<Readonly<Record<string, readonly Split[]>>> {
+    return discoverSplits(this.#job, { ...this.#options, signal: this.#abort.signal }, known)
   }
 
   async start(starts: readonly TaskStart[], onEvent: (event: TaskEvent) => void): Promise<void> {
@@ -122,15 +122,18 @@ export function describeJob(job: Job): JobDescription {
 /** Asks every source for its splits. */
 export async function discoverSplits(
   job: Job,
-  options: Pick<JobHostOptions, 'world' | 'parallelism' | 'bootstrap'>,
-  signal: AbortSignal,
+  options: Pick<JobHostOptions, 'world' | 'parallelism' | 'bootstrap'> & { readonly signal: AbortSignal },
+  known: KnownSplits,
 ): Promise<Readonly<Record<string, readonly Split[]>>> {
-  const { world, parallelism, bootstrap } = options
+  const { world, parallelism, bootstrap, signal } = options
   const found = job.nodes.flatMap((node) => {
     if (node.kind !== 'source') return []
     const { name, source } = node
     const context = { world, job: job.name, step: name, subtask: 0, parallelism, bootstrap, signal }
-    return [source.discoverSplits(context).then((splits) => [name, checked(job.name, name, splits)] as const)]
+    const discovery = { ...context, knownSplits: known[name] }
+    return [
+      source.discoverSplits(discovery).then((splits) => [name, checked(job.name, name, splits)] as const),
+    ]
   })
   return Object.fromEntries(await Promise.all(found))
 }

@@ -25,7 +25,10 @@ export interface RunningJob extends AsyncDisposable {
   readonly steps: readonly StepSummary[]
   /** Resolves when the job has finished or was stopped; rejects with the error with which it failed. */
   readonly ended: Promise<void>
-  /** Takes a last checkpoint, commits it and ends the job; with `savepoint` it is written to that directory too. */
+  /**
+   * Takes a last checkpoint, commits it and ends the job; with `savepoint` it is written to that directory too. When
+   * that fails, so does this call, and the job goes on.
+   */
   stop(options?: { readonly savepoint?: string }): Promise<void>
   /** Writes a self-contained copy of the job's state to a directory; the job goes on. */
   savepoint(path: string): Promise<void>

@@ -42,16 +42,25 @@ export class Segment {
   readonly exchanges: ExchangeWriter[] = []
   readonly #clock: Clock
   readonly #wake: () => void
+  readonly #fail: (error: unknown) => void
   readonly #onSnapshot: (checkpoint: CheckpointInProgress) => void
   #checkpoint: CheckpointInProgress | undefined
   #waiting: Promise<void> | undefined
   #blockedSinceMs = 0
   #blockedMs = 0
 
-  constructor(clock: Clock, wake: () => void, onSnapshot: (checkpoint: CheckpointInProgress) => void) {
-    this.#clock = clock
-    this.#wake = wake
-    this.#onSnapshot = onSnapshot
+  constructor(options: {
+    readonly clock: Clock
+    /** Something may be done now. */
+    readonly wake: () => void
+    /** A step has failed while nobody was calling it. */
+    readonly fail: (error: unknown) => void
+    readonly onSnapshot: (checkpoint: CheckpointInProgress) => void
+  }) {
+    this.#clock = options.clock
+    this.#wake = options.wake
+    this.#fail = options.fail
+    this.#onSnapshot = options.onSnapshot
   }
 
   /** Gives each input that is ready one batch; false when there was nothing to do or no way to. */
@@ -88,8 +97,7 @@ export class Segment {
       this.#blockedMs += this.#clock.monotonicMs() - this.#blockedSinceMs
       this.#wake()
     }
-    // A rejection reaches the task through the step that failed.
-    reason.then(resume, resume)
+    reason.then(resume, this.#fail)
     return true
   }
 
@@ -130,6 +138,8 @@ export class Segment {
       const part = sink.prepareCommit(checkpointId).then((snapshot) => {
         steps[sink.name] = snapshot
       })
+      // Other segments may still be aligning, so nobody waits for it yet.
+      part.catch(this.#fail)
       checkpoint.pending.push(part)
     }
     for (const exchange of this.exchanges) exchange.barrier(checkpointId)

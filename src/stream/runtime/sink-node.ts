@@ -2,6 +2,7 @@
  * Writes to one sink in one subtask. What was prepared at a barrier and not committed yet is kept and is part of every
  * later checkpoint, so a restart knows all that may still have to be made visible.
  */
+import { MillraceError, messageOf } from '../../base/millrace-error.ts'
 import type { Committable, Sink, SinkWriter } from '../connector/sink.ts'
 import type { EventBatch, JsonValue } from '../operators/operator.ts'
 import type { StepSnapshot } from '../checkpoint/snapshot.ts'
@@ -52,7 +53,12 @@ export class SinkNode implements Receiver {
   batch(batch: EventBatch<any>): void {
     const count = batch.values.length
     this.metrics.eventsIn += count
-    this.#writer!.write(batch)
+    try {
+      this.#writer!.write(batch)
+    } catch (cause) {
+      // Named here: the steps in front, in whose calls this happens, must not be taken for the ones that failed.
+      throw sinkError(this.#task.job, this.name, cause)
+    }
     this.metrics.eventsOut += count
   }
 
@@ -89,4 +95,16 @@ export class SinkNode implements Receiver {
   report(): StepMetricsSnapshot {
     return this.metrics.snapshot()
   }
+}
+
+function sinkError(job: string, step: string, cause: unknown): MillraceError {
+  if (cause instanceof MillraceError) return cause
+  return new MillraceError({
+    code: 'MR_SINK_WRITE',
+    job,
+    step,
+    message: `an event cannot be written: ${messageOf(cause)}.`,
+    fix: 'Give the sink events that its format can encode, or filter the others out before it.',
+    cause,
+  })
 }

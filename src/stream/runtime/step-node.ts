@@ -96,11 +96,11 @@ export class StepNode implements Receiver {
 
   watermark(watermarkMs: number): void {
     if (watermarkMs <= this.#watermark) return
+    this.#watermark = watermarkMs
     if (this.#keyed) {
       this.#timers.fireUntil('event', watermarkMs, this.#fire)
       this.#flush()
     }
-    this.#watermark = watermarkMs
     this.operator.onWatermark(watermarkMs)
     this.#flush()
   }
@@ -123,6 +123,10 @@ export class StepNode implements Receiver {
       () => this.#task.enqueue(finish),
       (error: unknown) => this.#task.fail(error),
     )
+  }
+
+  close(): void {
+    this.operator.close()
   }
 
   /** Fires the processing-time timers that are due. */

@@ -32,6 +32,9 @@ class SubtaskWorker {
   readonly #ended = Promise.withResolvers<void>()
   #job!: Job
   #task: Task | undefined
+  /** Resolves once the subtask has been opened and waits to be run. */
+  #opened: Promise<void> | undefined
+  #running = false
   #alarm: Timer | undefined
   #onBell: () => void = () => {}
 
@@ -65,20 +68,21 @@ class SubtaskWorker {
   async #receive(message: ToWorker): Promise<void> {
     switch (message.kind) {
       case 'discover': {
-        const splits = await discoverSplits(
-          this.#job,
-          { ...this.#data, world: this.#world },
-          this.#abort.signal,
-        )
+        const options = { ...this.#data, world: this.#world, signal: this.#abort.signal }
+        const splits = await discoverSplits(this.#job, options, message.known)
         return this.#post({ kind: 'splits', splits })
       }
       case 'open':
-        return this.#open(message.start, message.memory)
+        this.#opened = this.#open(message.start, message.memory)
+        return this.#opened
       case 'run':
         return this.#run()
       case 'command':
-        if (this.#task === undefined) this.#ended.resolve()
-        return this.#task?.command(message.command)
+        if (this.#task === undefined) return this.#ended.resolve()
+        this.#task.command(message.command)
+        // It will not be run any more: others could not be opened.
+        if (message.command.kind === 'finish' && !this.#running) await this.#opened?.then(() => this.#run())
+        return
       case 'consumed':
         return this.#outputs.get(message.step)?.consumed(message.count)
       case 'bell':
@@ -111,6 +115,7 @@ class SubtaskWorker {
   async #run(): Promise<void> {
     const task = this.#task
     assert(task !== undefined, 'a subtask is opened before it runs')
+    this.#running = true
     this.#postMetrics()
     await task.run()
     this.#post({ kind: 'metrics', metrics: task.metrics() })

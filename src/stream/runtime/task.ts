@@ -41,6 +41,9 @@ export class Task {
   readonly #positions = new Map<number, ReadonlyMap<string, readonly Split[]>>()
   #failure: { readonly error: unknown } | undefined
   #finished = false
+  #closed: Promise<void> | undefined
+  /** Commits, one after the other: the next may be due before the last is through. */
+  #commits: Promise<void> = Promise.resolve()
   #drained = false
   #asleep: (() => void) | undefined
   #alarm: Timer | undefined
@@ -62,12 +65,25 @@ export class Task {
       context: this.#context,
       port: options.port,
       wake: () => this.#wake(),
+      fail: (error) => this.#fail(error),
       onSnapshot: (checkpoint) => this.#segmentDone(checkpoint),
     })
   }
 
-  /** Opens all steps and gives them their state back. Throws `MR_SAVEPOINT_MISFIT` when it does not fit. */
+  /**
+   * Opens all steps and gives them their state back. Throws `MR_SAVEPOINT_MISFIT` when it does not fit. When it throws,
+   * everything is closed again.
+   */
   async open(start: TaskStart): Promise<void> {
+    try {
+      await this.#open(start)
+    } catch (error) {
+      await this.#close()
+      throw error
+    }
+  }
+
+  async #open(start: TaskStart): Promise<void> {
     const { sources, eventTimes, steps, sinks } = this.#nodes
     for (const step of steps) step.open()
     restoreNodes(this.#nodes, start, this.#context)
@@ -84,6 +100,7 @@ export class Task {
     const { clock } = this.#context.world
     const { segments, sources } = this.#nodes
     try {
+      if (this.#finished) return
       for (const source of sources) source.start()
       let sliceStartMs = clock.monotonicMs()
       for (;;) {
@@ -123,7 +140,8 @@ export class Task {
       case 'checkpoint':
         return this.#context.enqueue(() => this.#beginCheckpoint(command))
       case 'commit':
-        return void this.#commit(command.checkpointId)
+        this.#commits = this.#commits.then(() => this.#commit(command.checkpointId))
+        return
       case 'aborted':
         this.#positions.delete(command.checkpointId)
         return
@@ -308,12 +326,16 @@ export class Task {
     this.#wake()
   }
 
-  async #close(): Promise<void> {
+  #close(): Promise<void> {
+    this.#closed ??= this.#closeNodes()
+    return this.#closed
+  }
+
+  async #closeNodes(): Promise<void> {
     this.#abort.abort()
     this.#finished = true
     const { sources, steps, sinks } = this.#nodes
-    for (const step of steps) step.operator.close()
-    const closing = [...sources, ...sinks].map((node) => node.close())
+    const closing = [...steps, ...sources, ...sinks].map(async (node) => node.close())
     for (const result of await Promise.allSettled(closing)) {
       if (result.status === 'fulfilled') continue
       this.#context.report('warn', 'a step did not close in order', {

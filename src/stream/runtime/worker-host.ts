@@ -2,7 +2,7 @@ import { MillraceError } from '../../base/millrace-error.ts'
 import type { WorkerHandle } from '../../world/world.ts'
 import type { Split } from '../connector/source.ts'
 import { createExchangeMemory } from './exchange-port.ts'
-import type { JobDescription, JobHost, JobHostOptions } from './job-host.ts'
+import type { JobDescription, JobHost, JobHostOptions, KnownSplits } from './job-host.ts'
 import type { TaskCommand, TaskEvent, TaskMetrics, TaskStart } from './task-protocol.ts'
 import type { Failure, FromWorker, SubtaskWorkerData, ToWorker } from './worker-protocol.ts'
 
@@ -24,6 +24,8 @@ export class WorkerHost implements JobHost {
   #openedCount = 0
   #endedCount = 0
   #closing = false
+  /** All is committed, or the attempt is over: the workers may end. */
+  #finishing = false
   #onEvent: (event: TaskEvent) => void = () => {}
   readonly ended: Promise<void> = this.#ended.promise
 
@@ -58,8 +60,8 @@ export class WorkerHost implements JobHost {
     return (await this.#described.promise).description
   }
 
-  discoverSplits(): Promise<Readonly<Record<string, readonly Split[]>>> {
-    this.#send(0, { kind: 'discover' })
+  discoverSplits(known: KnownSplits): Promise<Readonly<Record<string, readonly Split[]>>> {
+    this.#send(0, { kind: 'discover', known })
     return this.#splits.promise
   }
 
@@ -77,6 +79,7 @@ export class WorkerHost implements JobHost {
   }
 
   command(command: TaskCommand): void {
+    if (command.kind === 'finish') this.#finishing = true
     for (let subtask = 0; subtask < this.#workers.length; subtask++)
       this.#send(subtask, { kind: 'command', command })
   }
@@ -132,11 +135,11 @@ export class WorkerHost implements JobHost {
 
   #onWorkerEnded(subtask: number, error: Error | undefined): void {
     this.#endedCount++
-    if (error !== undefined) {
+    if (error !== undefined || !this.#finishing) {
       this.#fail(
         new MillraceError({
           code: 'MR_WORKER_DIED',
-          message: `the worker thread of subtask ${subtask} died: ${error.message}.`,
+          message: `the worker thread of subtask ${subtask} died: ${error?.message ?? 'it ended before the job did'}.`,
           fix: 'See the cause; the job restarts from its last checkpoint as far as its restart limit allows.',
           cause: error,
         }),

@@ -2,7 +2,7 @@
 import type { ReportLevel } from '../../base/report.ts'
 import type { Split } from '../connector/source.ts'
 import type { ExchangeMemory } from './exchange-port.ts'
-import type { JobDescription } from './job-host.ts'
+import type { JobDescription, KnownSplits } from './job-host.ts'
 import type { TaskCommand, TaskEvent, TaskMetrics, TaskStart } from './task-protocol.ts'
 
 export interface SubtaskWorkerData {
@@ -16,7 +16,7 @@ export interface SubtaskWorkerData {
 }
 
 export type ToWorker =
-  | { readonly kind: 'discover' }
+  | { readonly kind: 'discover'; readonly known: KnownSplits }
   | { readonly kind: 'open'; readonly start: TaskStart; readonly memory: ExchangeMemory | undefined }
   | { readonly kind: 'run' }
   | { readonly kind: 'command'; readonly command: TaskCommand }

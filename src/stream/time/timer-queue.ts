@@ -18,6 +18,9 @@ import type { FiredTimer, TimeDomain, TimerService } from './timer-service.ts'
 
 export const TIMER_TABLE = '$timers'
 
+/** So many timers may be set while timers fire, for each that was there before: then they will never come to an end. */
+const REPEATS_MAX = 1000
+
 /** More changes than twice the live timers, and than this, are not tracked one by one. */
 const CHANGES_MIN = 4096
 
@@ -82,15 +85,21 @@ export class TimerQueue implements TimerService, StateTable {
 
   /**
    * Fires all timers up to and including `timeMs`, in order, with their key as the current one; also those that are
-   * registered meanwhile. `fire` is `operator.onTimer`.
+   * registered meanwhile. `fire` is `operator.onTimer`. Throws `MR_TIMER` when there is no end to them: a timer that
+   * sets itself again would go on for ever once the input has ended and with it event time.
    */
   fireUntil(domain: TimeDomain, timeMs: number, fire: (timer: FiredTimer) => void): void {
+    const firstNew = this.#sequence
+    const { heap } = this.#domains[domain]
+    const repeatsMax = REPEATS_MAX * (heap.length + 10)
+    let repeats = 0
     for (
       let timer = this.#top(domain);
       timer !== undefined && timer.timeMs <= timeMs;
       timer = this.#top(domain)
     ) {
-      pop(this.#domains[domain].heap)
+      if (timer.sequence >= firstNew && ++repeats > repeatsMax) throw endless(timer)
+      pop(heap)
       this.#unlink(timer)
       this.#backend.setCurrentKey(timer.key)
       fire(timer)
@@ -229,6 +238,17 @@ export class TimerQueue implements TimerService, StateTable {
     for (const timer of live) heap.push(timer)
     this.#domains[domain].dead = 0
   }
+}
+
+function endless({ key, name, domain }: Timer): MillraceError {
+  return new MillraceError({
+    code: 'MR_TIMER',
+    message: `Timers of key ${JSON.stringify(key)}${name === '' ? '' : ` (${name})`} set further timers without end, all of them due.`,
+    fix:
+      domain === 'event'
+        ? 'At the end of the input every event timer is due: set no further one when `watermarkMs()` is `WATERMARK_END`.'
+        : 'Set timers for later than now.',
+  })
 }
 
 function emptyDomain(): Domain {
