@@ -150,3 +150,22 @@ test('a state file gives back what was put in', () => {
   )
   assert.throws(() => readStateFile(Buffer.from('rubbish'), 'x', () => {}), /MR_CHECKPOINT_CORRUPT/)
 })
+
+test('old checkpoints that cannot be removed do not cost the new one', async () => {
+  const path = join(root, `${number++}`)
+  const reports: string[] = []
+  const stubborn = Object.assign(Object.create(disk) as typeof disk, {
+    remove: () => {
+      throw new Error('the device is busy')
+    },
+  })
+  const report = (_: unknown, event: string): void => void reports.push(event)
+  const store = new DiskCheckpointStore({ disk: stubborn, path, job: 'job', retained: 1, report })
+  for (const id of [1, 2]) {
+    await store.begin(id)
+    const file = await writeStateFile(disk, join(store.stateDirectory(id), 'state-0'), Buffer.from(`${id}`))
+    await store.complete(manifest(id, [file]))
+  }
+  assert.deepEqual(reports, ['old checkpoints could not be removed'])
+  assert.equal(store.latest().manifest?.checkpointId, 2)
+})

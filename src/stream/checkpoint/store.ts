@@ -76,7 +76,15 @@ export class DiskCheckpointStore implements CheckpointStore {
     await writeAtomically(this.#disk, join(directory, MANIFEST), encodeManifest(manifest, directory))
     this.#complete.push(manifest)
     this.#complete = this.#complete.slice(-this.#retained)
-    this.#collectGarbage(manifest.checkpointId)
+    try {
+      this.#collectGarbage(manifest.checkpointId)
+    } catch (error) {
+      // The checkpoint is complete; what was left lying goes with the next one.
+      this.#report('warn', 'old checkpoints could not be removed', {
+        job: this.#job,
+        reason: messageOf(error),
+      })
+    }
   }
 
   discard(checkpointId: number): void {
