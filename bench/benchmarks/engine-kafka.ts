@@ -52,6 +52,7 @@ export const engineKafka: Benchmark = {
     { key: 'perSecond', label: 'events/s', better: 'higher', digits: 0 },
     { key: 'p50Ms', label: 'p50 produce to visible, ms', better: 'lower', digits: 0 },
     { key: 'p99Ms', label: 'p99 produce to visible, ms', better: 'lower', digits: 0 },
+    { key: 'lagMaxMs', label: 'load generator behind its schedule at most, ms', better: 'lower', digits: 0 },
     { key: 'engineCpuShare', label: 'engine CPU, cores', better: 'lower', digits: 2 },
     { key: 'peakMemoryMiB', label: 'engine peak memory, MiB', better: 'lower', digits: 0 },
   ],
@@ -174,13 +175,15 @@ async function latencyRun(
       { timeoutMs: 120_000 },
     )
     const after = usageOfRunning(pid)
-    const { p50Ms, p99Ms } = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as {
+    const { p50Ms, p99Ms, lagMaxMs } = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as {
       p50Ms: number
       p99Ms: number
+      lagMaxMs: number
     }
     return {
       p50Ms,
       p99Ms,
+      lagMaxMs,
       engineCpuShare: ((after.cpuSeconds - before.cpuSeconds) * 1_000) / (performance.now() - startedMs),
       peakMemoryMiB: after.peakMemoryMiB,
     }
