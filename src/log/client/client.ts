@@ -62,6 +62,8 @@ class Client implements LogClient {
   readonly #connections = new Map<string, Promise<BrokerConnection>>()
   readonly #failures = new Map<string, { count: number; notBeforeMs: number }>()
   readonly #topics = new Map<string, TopicMetadata>()
+  /** The last request of each channel to a broker that is not yet written. */
+  readonly #turns = new Map<string, Promise<void>>()
   readonly #ended = new AbortController()
   #brokers: ReadonlyMap<number, BrokerAddress> = new Map()
   #controllerId = -1
@@ -120,9 +122,20 @@ class Client implements LogClient {
     body: ReqInput,
     options: RequestOptions = {},
   ): Promise<Res> {
-    const connection = await this.#connectionFor(options)
-    const version = connection.versionOf(api, options.maxVersion)
-    return connection.request(api, body, { version, timeoutMs: options.timeoutMs ?? this.requestTimeoutMs })
+    const turn = this.#takeTurn(options)
+    let answer: Promise<Res>
+    try {
+      const connection = await this.#connectionFor(options)
+      await turn.before
+      const version = connection.versionOf(api, options.maxVersion)
+      answer = connection.request(api, body, {
+        version,
+        timeoutMs: options.timeoutMs ?? this.requestTimeoutMs,
+      })
+    } finally {
+      turn.end()
+    }
+    return answer
   }
 
   async versionOf(api: AnyApi, options: RequestOptions = {}): Promise<number> {
@@ -166,6 +179,20 @@ class Client implements LogClient {
     this.#connections.clear()
     for (const connection of connections) closeWhenOpen(connection)
     await Promise.allSettled(connections)
+  }
+
+  /** Requests of a channel to a broker go out as they came, also those that wait for a connection in different places. */
+  #takeTurn({ node, channel = 'main' }: RequestOptions): Turn {
+    const key = `${String(node)}/${channel}`
+    if (typeof node !== 'number') return { before: undefined, end: () => undefined }
+    const before = this.#turns.get(key)
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#turns.set(key, promise)
+    const end = (): void => {
+      if (this.#turns.get(key) === promise) this.#turns.delete(key)
+      resolve()
+    }
+    return { before, end }
   }
 
   async #connectionFor(options: RequestOptions): Promise<BrokerConnection> {
@@ -281,6 +308,12 @@ class Client implements LogClient {
       cause: error,
     })
   }
+}
+
+interface Turn {
+  /** Resolves once the request before has been written, or has failed. */
+  readonly before: Promise<void> | undefined
+  readonly end: () => void
 }
 
 function keyOf(address: BrokerAddress, channel: string): string {

@@ -5,6 +5,8 @@
  * Invariants:
  *  - Sequence numbers are given when a batch is first sent, in queue order, without gaps, and stay with the batch.
  *  - After a failure batches go out one at a time until one has arrived, so that retries do not overtake each other.
+ *  - So they do at first: a broker that does not know a producer takes any sequence for its beginning, and a first batch
+ *    that comes after the second for one that was stored before.
  */
 import type { PendingBatch, ProducerIdentity } from './pending-batch.ts'
 
@@ -23,7 +25,7 @@ export class PartitionQueue {
   /** Whether the open transaction knows the partition. */
   inTransaction = false
   #nextSequence = 0
-  #recovering = false
+  #alone = true
 
   constructor(options: {
     readonly topic: string
@@ -45,7 +47,7 @@ export class PartitionQueue {
   dueAtMs(lingerMs: number): number {
     const next = this.waiting[0]
     if (next === undefined || this.resetting || this.inFlight.size >= MAX_IN_FLIGHT) return Infinity
-    if (this.#recovering && this.inFlight.size > 0) return Infinity
+    if (this.#alone && this.inFlight.size > 0) return Infinity
     return Math.max(next.notBeforeMs, next.sealed ? 0 : next.openedAtMs + lingerMs)
   }
 
@@ -65,13 +67,13 @@ export class PartitionQueue {
   /** The batch has arrived. */
   arrived(batch: PendingBatch): void {
     this.inFlight.delete(batch)
-    this.#recovering = false
+    this.#alone = false
   }
 
   /** The batch will be sent again, in its old place. */
   putBack(batch: PendingBatch, notBeforeMs: number): void {
     this.inFlight.delete(batch)
-    this.#recovering = true
+    this.#alone = true
     batch.notBeforeMs = notBeforeMs
     const later = this.waiting.findIndex((one) => one.sequence < 0 || isBefore(batch.sequence, one.sequence))
     this.waiting.splice(later < 0 ? this.waiting.length : later, 0, batch)
@@ -90,9 +92,9 @@ export class PartitionQueue {
 
   /** Begins a new numbering under a new identity. Call it with nothing in flight. */
   adopt(identity: ProducerIdentity): void {
+    if (identity.producerId !== this.identity.producerId) this.#alone = true
     this.identity = identity
     this.resetting = false
-    this.#recovering = false
     this.#nextSequence = 0
     for (const batch of this.waiting) batch.sequence = -1
   }
