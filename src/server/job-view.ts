@@ -93,8 +93,12 @@ function explain(metrics: JobMetrics): string[] {
       sentences.push(`${step.name}: the watermark stands at ${at}; it waits for ${names}.`)
     }
     const { late = 0, rejected = 0 } = step.counters
-    if (late > 0) sentences.push(`${step.name}: ${late} events came after their time was over.`)
-    if (rejected > 0) sentences.push(`${step.name}: ${rejected} records could not be decoded.`)
+    if (late > 0) sentences.push(`${step.name}: ${counted(late, 'event')} came after their time was over.`)
+    if (rejected > 0) sentences.push(`${step.name}: ${counted(rejected, 'record')} could not be decoded.`)
     return sentences
   })
+}
+
+function counted(count: number, what: string): string {
+  return `${count.toLocaleString('en')} ${what}${count === 1 ? '' : 's'}`
 }

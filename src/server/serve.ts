@@ -118,7 +118,7 @@ function servedJob(
   { data, world }: { readonly data: string; readonly world: World },
 ): Parameters<JobRegistry['add']>[0] {
   const savepointPath = (): string =>
-    `${data}/savepoints/${run.name}-${new Date(world.clock.nowMs()).toISOString().replaceAll(/[-:]|\.\d+/g, '')}`
+    `${data}/savepoints/${run.name}-${new Date(world.clock.nowMs()).toISOString().replaceAll(/[-:.]/g, '')}`
   return {
     name: run.name,
     get status() {

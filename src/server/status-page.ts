@@ -37,7 +37,7 @@ export const STATUS_PAGE = `<!doctype html>
   thead th { border-top: 0; } tr > :last-child { padding-right: 0; }
   th { color: var(--soft); font-weight: 500; font-size: .85rem; } .n { text-align: right; font-variant-numeric: tabular-nums; }
   .soft { color: var(--soft); } .good { color: var(--good); } .warn { color: var(--warn); } .bad { color: var(--bad); }
-  @media (max-width: 640px) { .wide { display: none; } #live { margin-left: 0; } .card { padding: .8rem; } }
+  @media (max-width: 640px) { td:first-child { white-space: normal; overflow-wrap: anywhere; min-width: 7rem; } .wide { display: none; } #live { margin-left: 0; } .card { padding: .8rem; } }
 </style>
 </head>
 <body>
