@@ -4,6 +4,7 @@ import { kafkaTool } from '../../conformance/tools/kafka-tools.ts'
 import { kafkaJvmFlags, startKafka, type RunningServer } from '../../conformance/tools/start-kafka.ts'
 import { startMillrace } from '../../conformance/tools/start-millrace.ts'
 import type { Facts, SideName } from '../harness/benchmark.ts'
+import { builtCommand } from '../harness/built-command.ts'
 import { usageOfRunning } from '../harness/process-usage.ts'
 
 /** The flags of Kafka's scripts for its tools: the client is the same program, with the same flags, on both sides. */
@@ -19,13 +20,13 @@ export const serverConfiguration: Facts = {
     settings:
       'defaults but for replication factor 1 of the internal topics and log.segment.delete.delay.ms=1000',
   },
-  millrace: { settings: 'defaults' },
+  millrace: { command: 'millrace start of the built package', settings: 'defaults' },
   client: { tool: "Kafka 4.3.1's own perf tools, on the same machine", jvmFlags: clientJvmFlags },
 }
 
 export function startServer(side: SideName): Promise<RunningServer> {
   return side === 'ours'
-    ? startMillrace()
+    ? startMillrace({ command: builtCommand() })
     : startKafka({ settings: { 'log.segment.delete.delay.ms': '1000' } })
 }
 

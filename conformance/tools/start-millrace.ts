@@ -10,16 +10,20 @@ import type { RunningServer } from './start-kafka.ts'
 
 /**
  * @param options.folder holds the log; a temporary one, removed at the end, by default.
+ * @param options.command starts the log as a user does, with this `millrace` command's `start`: HTTP is served too. By
+ *   default the log runs alone, from its sources.
  */
 export async function startMillrace(
-  options: { readonly port?: number; readonly folder?: string } = {},
+  options: { readonly port?: number; readonly folder?: string; readonly command?: string } = {},
 ): Promise<RunningServer> {
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'millrace-'))
   const address = `127.0.0.1:${options.port ?? (await freePort())}`
+  const args =
+    options.command === undefined
+      ? [join(import.meta.dirname, 'log-process.ts'), address, folder]
+      : [options.command, 'start', '--listen', address, '--http', '127.0.0.1:0', '--data', folder]
   const startedMs = performance.now()
-  const server = spawn(process.execPath, [join(import.meta.dirname, 'log-process.ts'), address, folder], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const server = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
   let said = ''
   server.stdout.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-4_000)))
   server.stderr.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-4_000)))
@@ -31,7 +35,7 @@ export async function startMillrace(
   }
   return {
     address,
-    dataPath: folder,
+    dataPath: options.command === undefined ? folder : join(folder, 'log'),
     pid: server.pid ?? 0,
     startMs: performance.now() - startedMs,
     stop: () => endProcess(server),
