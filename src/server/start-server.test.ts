@@ -26,6 +26,7 @@ interface Answer {
 
 const folder = mkdtempSync(join(tmpdir(), 'millrace-server-'))
 let served: Served
+let closeServed = async (): Promise<void> => {}
 
 /** A request as any program could send it, whatever its headers are. */
 function ask(
@@ -91,10 +92,11 @@ before(async () => {
     listen: { host: '127.0.0.1', port: 0 },
     http: { host: '127.0.0.1', port: 0 },
   })
+  closeServed = () => served.close()
 })
 
 after(async () => {
-  await served.close()
+  await closeServed()
   rmSync(folder, { recursive: true })
 })
 
