@@ -91,6 +91,21 @@ test('a declined checkpoint is aborted once all have answered, and the next is f
   assert.ok(aborted?.kind === 'aborted' && aborted.failures === 2)
 })
 
+test('failures in a row come further and further apart, so that there is time to make room on a disk', () => {
+  const c = coordinator()
+  const startsMs: number[] = []
+  for (let failure = 1, nowMs = 0; failure <= 12; failure++) {
+    nowMs = Math.max(nowMs, c.nextWakeMs())
+    startsMs.push(nowMs)
+    const [trigger] = c.tick(nowMs)
+    assert.ok(trigger?.kind === 'trigger')
+    c.acknowledge(0, trigger.checkpointId, 'a')
+    c.decline(1, trigger.checkpointId, 'disk full')
+  }
+  const pausesMs = startsMs.slice(1).map((startMs, i) => startMs - startsMs[i]!)
+  assert.deepEqual(pausesMs, [100, 200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 30_000, 30_000])
+})
+
 test('requests wait for the one under way and come before the next periodic one', () => {
   const c = coordinator()
   c.tick(100)

@@ -10,6 +10,7 @@
  *  - `commit` follows `stored` only: nothing becomes visible that a restart would not know of.
  *  - Barriers cannot be called back, so an aborted checkpoint ends when every subtask has answered; until then no other
  *    begins. One that takes longer than `timeoutMs` is reported and goes on.
+ *  - After failures periodic checkpoints wait longer each time, so that those that may fail in a row span minutes.
  *  - Requests (savepoints, the last checkpoint of a job) wait for the one under way and come before periodic ones.
  */
 import { assert } from '../../base/assert.ts'
@@ -28,6 +29,10 @@ export interface CoordinatorOptions {
   /** The chain is also cut when the changes since the last full snapshot outgrow it. */
   readonly nowMs: number
 }
+
+/** After a failed checkpoint, until the next periodic one begins: whoever makes room on a disk needs some time for it. */
+const FIRST_BACKOFF_MS = 100
+const BACKOFF_MS_MAX = 30_000
 
 export type CheckpointMode = 'full' | 'changes'
 
@@ -176,6 +181,9 @@ export class CheckpointCoordinator<Ack> {
   #abort(pending: Pending<Ack>, cause: string): CoordinatorEffect<Ack>[] {
     this.#failures++
     this.#increments = Infinity
+    const { minPauseMs } = this.#options
+    const backoffMs = Math.max(minPauseMs, FIRST_BACKOFF_MS) * 2 ** (this.#failures - 1)
+    this.#earliestMs = pending.startedMs + Math.min(BACKOFF_MS_MAX, backoffMs)
     const { checkpointId, reason } = pending
     return [{ kind: 'aborted', checkpointId, reason, cause, failures: this.#failures }]
   }
