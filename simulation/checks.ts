@@ -75,7 +75,10 @@ function transactionsAreAtomic(history: History, { readCommitted }: FinalState):
   }
 }
 
-function whatWasSeenStays(history: History, { readCommitted }: FinalState): void {
+export function whatWasSeenStays(
+  history: History,
+  { readCommitted }: Pick<FinalState, 'readCommitted'>,
+): void {
   for (const [place, seen] of history.seen) {
     const stored = new Map(readCommitted.get(place)?.map(({ offset, value }) => [offset, value]))
     for (const [offset, value] of seen) {

@@ -13,7 +13,7 @@ import type { World } from '../src/world/world.ts'
 import { sleep } from '../src/world/world.ts'
 import { placeOf } from './history.ts'
 import type { History, StoredRecord, TransactionHistory } from './history.ts'
-import { SERVER_PORT } from './log-server.ts'
+import { SERVER_PORT } from './server-process.ts'
 
 export interface ClientSetting {
   readonly name: string

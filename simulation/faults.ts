@@ -4,11 +4,11 @@ import { sleep } from '../src/world/world.ts'
 import type { SeededRandom } from '../src/world/simulated/seeded-random.ts'
 import type { Simulation } from '../src/world/simulated/simulation.ts'
 import type { History } from './history.ts'
-import type { LogServer } from './log-server.ts'
+import type { ServerProcess } from './server-process.ts'
 
 export interface FaultTargets {
   readonly simulation: Simulation
-  readonly server: LogServer
+  readonly server: ServerProcess
   readonly history: History
   /** Kills one of the client programs, which begins anew. */
   readonly killClient: () => void
@@ -64,6 +64,12 @@ const faults: Readonly<Record<string, Fault>> = {
     // Once there is room again the log must go on by itself.
     server.diskMayFail = false
   },
+  'clock jumps': async ({ server }, random, clock) => {
+    const byMs = Math.floor(random.between(-20_000, 20_000))
+    server.machine.moveClock(byMs)
+    await sleep(clock, random.below(3_000))
+    server.machine.moveClock(-byMs)
+  },
 }
 
 /** Lets things go wrong until `untilMs` on the simulation's clock; afterwards all is well again. */
@@ -85,13 +91,17 @@ export async function letThingsGoWrong(targets: FaultTargets, untilMs: number): 
   }
 }
 
-function stopServer(server: LogServer, how: 'kill' | 'power' | 'close', random: SeededRandom): Promise<void> {
+function stopServer(
+  server: ServerProcess,
+  how: 'kill' | 'power' | 'close',
+  random: SeededRandom,
+): Promise<void> {
   server.stop(how, random.below(2_000))
   return Promise.resolve()
 }
 
 /** After a failed sync the log may refuse to write until it is started anew. */
-async function restart(server: LogServer, random: SeededRandom, clock: Clock): Promise<void> {
+async function restart(server: ServerProcess, random: SeededRandom, clock: Clock): Promise<void> {
   server.stop(random.pick(['kill', 'power']), 100)
   await sleep(clock, 600)
   server.diskMayFail = false

@@ -18,7 +18,7 @@ import { sleep } from '../src/world/world.ts'
 import { pollUntil, recordsOf } from './clients.ts'
 import type { ClientProgram, ClientSetting } from './clients.ts'
 import { placeOf } from './history.ts'
-import { SERVER_PORT } from './log-server.ts'
+import { SERVER_PORT } from './server-process.ts'
 
 const GROUP = 'workers'
 const TOPIC = 'numbers'
