@@ -89,7 +89,7 @@ export class HarnessSubtask<In, Out> {
   }
 
   restoreOperator(parts: readonly JsonValue[]): void {
-    this.#operator.restore(parts)
+    this.#operator.restore?.(parts)
   }
 
   async process(events: readonly { value: In; key?: Key | undefined; timestampMs: number }[]): Promise<void> {
@@ -108,7 +108,7 @@ export class HarnessSubtask<In, Out> {
 
   watermark(watermarkMs: number): void {
     this.#watermarkMs = Math.max(this.#watermarkMs, watermarkMs)
-    this.#timers.fireUntil('event', watermarkMs, (timer) => this.#operator.onTimer(timer))
+    this.#timers.fireUntil('event', watermarkMs, (timer) => this.#operator.onTimer?.(timer))
     this.#operator.onWatermark(watermarkMs)
   }
 
@@ -121,7 +121,7 @@ export class HarnessSubtask<In, Out> {
       if (nextMs > nowMs) break
       this.#nowMs = Math.max(this.#nowMs, nextMs)
       if (timerMs <= nextMs)
-        this.#timers.fireUntil('processing', timerMs, (timer) => this.#operator.onTimer(timer))
+        this.#timers.fireUntil('processing', timerMs, (timer) => this.#operator.onTimer?.(timer))
       else this.#runTask(task!)
     }
     this.#nowMs = Math.max(this.#nowMs, nowMs)
@@ -138,7 +138,7 @@ export class HarnessSubtask<In, Out> {
   }
 
   async end(): Promise<void> {
-    const ended = this.#operator.endOfInput()
+    const ended = this.#operator.endOfInput?.()
     if (ended !== undefined) await this.#until(ended)
     await this.settle()
   }
@@ -147,7 +147,7 @@ export class HarnessSubtask<In, Out> {
     const entries: KeyedSnapshotEntry[] = []
     // Through JSON and copies, as a store would: nothing is shared with the operator that goes on.
     this.#backend.snapshot(mode, (entry) => entries.push({ ...entry, entries: entry.entries.slice() }))
-    const operator = this.#operator.snapshot()
+    const operator = this.#operator.snapshot?.()
     return {
       entries,
       operator: operator === undefined ? undefined : (JSON.parse(JSON.stringify(operator)) as JsonValue),
@@ -159,13 +159,13 @@ export class HarnessSubtask<In, Out> {
   }
 
   close(): void {
-    this.#operator.close()
+    this.#operator.close?.()
     this.#tasks = []
     this.#queued = []
   }
 
   async #unblocked(): Promise<void> {
-    for (let blocked = this.#operator.blocked(); blocked !== undefined; blocked = this.#operator.blocked()) {
+    for (let blocked = this.#operator.blocked?.(); blocked !== undefined; blocked = this.#operator.blocked?.()) {
       await this.#until(blocked)
     }
   }

@@ -6,8 +6,8 @@
  * After a crash `recover` gets what `prepareCommit` had put into the restored checkpoint and must make exactly that
  * visible (again: commit is idempotent), and make sure that everything written after it never will be.
  */
-import type { World } from '../../world/world.ts'
 import type { EventBatch, JsonValue } from '../operators/operator.ts'
+import type { ConnectorContext } from './connector-context.ts'
 
 export interface Sink<T> {
   readonly kind: string
@@ -16,15 +16,7 @@ export interface Sink<T> {
   createWriter(context: SinkContext): SinkWriter<T>
 }
 
-export interface SinkContext {
-  readonly world: World
-  readonly job: string
-  readonly step: string
-  readonly subtask: number
-  readonly parallelism: number
-  /** `host:port` of the log the job runs against. */
-  readonly bootstrap: string | undefined
-  readonly signal: AbortSignal
+export interface SinkContext extends ConnectorContext {
   /** The way to the reader of `run.output(step)`; every runtime that runs `collect()` sinks gives one. */
   readonly output?: JobOutput
 }

@@ -5,8 +5,8 @@
  * Exactly-once rests on one rule: after `poll` returned a batch, `snapshot` gives positions that continue right after
  * that batch, and reading again from a position gives the same events in the same order within a split.
  */
-import type { World } from '../../world/world.ts'
 import type { JsonValue } from '../operators/operator.ts'
+import type { ConnectorContext } from './connector-context.ts'
 import type { Sink } from './sink.ts'
 
 export interface Source<T> {
@@ -20,16 +20,7 @@ export interface Source<T> {
   readonly deadLetter?: Sink<RejectedRecord>
 }
 
-export interface SourceContext {
-  readonly world: World
-  readonly job: string
-  readonly step: string
-  readonly subtask: number
-  readonly parallelism: number
-  /** `host:port` of the log the job runs against. */
-  readonly bootstrap: string | undefined
-  readonly signal: AbortSignal
-}
+export type SourceContext = ConnectorContext
 
 export interface DiscoveryContext extends SourceContext {
   /**

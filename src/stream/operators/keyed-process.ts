@@ -86,22 +86,6 @@ export class KeyedProcessOperator implements Operator<any, any> {
     this.#context.output.watermark(watermarkMs)
   }
 
-  snapshot(): undefined {
-    return undefined
-  }
-
-  restore(): void {}
-
-  blocked(): undefined {
-    return undefined
-  }
-
-  endOfInput(): undefined {
-    return undefined
-  }
-
-  close(): void {}
-
   #error(role: string, event: unknown, cause: unknown): Error {
     return userFunctionError({ job: this.#context.job, step: this.#context.step, role, event, cause })
   }

@@ -96,8 +96,6 @@ export class MapAsyncOperator implements Operator<any, any> {
     for (let i = 0; i < values.length; i++) this.#add(values[i], timestamps[i]!)
   }
 
-  onTimer(): void {}
-
   onWatermark(watermarkMs: number): void {
     if (this.#queue.size === 0) this.#context.output.watermark(watermarkMs)
     else this.#queue.add({ kind: 'watermark', watermarkMs })

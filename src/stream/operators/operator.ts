@@ -38,23 +38,24 @@ export const NO_TIMESTAMP: number = Number.MIN_SAFE_INTEGER
 export const WATERMARK_START: number = Number.MIN_SAFE_INTEGER
 export const WATERMARK_END: number = Number.MAX_SAFE_INTEGER
 
+/** What an operator leaves out it has no part in. */
 export interface Operator<In, Out> {
   open(context: OperatorContext<Out>): void
   processBatch(batch: EventBatch<In>): void
-  onTimer(timer: FiredTimer): void
+  onTimer?(timer: FiredTimer): void
   onWatermark(watermarkMs: number): void
   /** State that is not keyed, as a JSON value; `undefined` when there is none. Keyed state is the backend's. */
-  snapshot(): JsonValue | undefined
+  snapshot?(): JsonValue | undefined
   /**
    * Gives back what `snapshot` returned. After rescaling there may be none, one or several parts; the parts of all
    * subtasks are dealt out so that each lands on exactly one.
    */
-  restore(parts: readonly JsonValue[]): void
+  restore?(parts: readonly JsonValue[]): void
   /** A promise while no further input can be taken, `undefined` when it can. */
-  blocked(): Promise<void> | undefined
+  blocked?(): Promise<void> | undefined
   /** All input has come: emit what is still held. Resolves when nothing is in flight. */
-  endOfInput(): Promise<void> | undefined
-  close(): void
+  endOfInput?(): Promise<void> | undefined
+  close?(): void
 }
 
 export interface OperatorContext<Out> {

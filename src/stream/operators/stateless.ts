@@ -28,25 +28,7 @@ export class StatelessOperator implements Operator<any, any> {
     if (result.values.length > 0) this.#context.output.emitBatch(result)
   }
 
-  onTimer(): void {}
-
   onWatermark(watermarkMs: number): void {
     this.#context.output.watermark(watermarkMs)
   }
-
-  snapshot(): undefined {
-    return undefined
-  }
-
-  restore(): void {}
-
-  blocked(): undefined {
-    return undefined
-  }
-
-  endOfInput(): undefined {
-    return undefined
-  }
-
-  close(): void {}
 }

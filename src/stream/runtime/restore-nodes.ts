@@ -16,7 +16,7 @@ export function restoreNodes(nodes: TaskNodes, start: TaskStart, context: TaskCo
   restoreTables(nodes, restore, context)
   for (const step of nodes.steps) {
     const saved = restore.steps[step.name]
-    if (saved !== undefined && saved.operatorParts.length > 0) step.operator.restore(saved.operatorParts)
+    if (saved !== undefined && saved.operatorParts.length > 0) step.operator.restore?.(saved.operatorParts)
   }
   for (const node of nodes.eventTimes) node.restore(restore.steps[node.name]?.splitTimes ?? [])
 }

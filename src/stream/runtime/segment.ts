@@ -158,7 +158,7 @@ export class Segment {
       if (blocked !== undefined) return blocked
     }
     for (const { operator } of this.steps) {
-      const blocked = operator.blocked()
+      const blocked = operator.blocked?.()
       if (blocked !== undefined) return blocked
     }
     return undefined

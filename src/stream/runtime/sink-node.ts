@@ -8,7 +8,7 @@ import type { EventBatch, JsonValue } from '../operators/operator.ts'
 import type { StepSnapshot } from '../checkpoint/snapshot.ts'
 import type { Receiver } from './receiver.ts'
 import { StepCounters, type StepMetricsSnapshot } from './step-metrics.ts'
-import type { TaskContext } from './task-context.ts'
+import { connectorContext, type TaskContext } from './task-context.ts'
 
 /* eslint-disable @typescript-eslint/no-explicit-any -- the builder has checked the types. */
 export class SinkNode implements Receiver {
@@ -35,18 +35,8 @@ export class SinkNode implements Receiver {
   }
 
   async open(restored: readonly Committable[]): Promise<void> {
-    const { world, job, subtask, parallelism, bootstrap, signal } = this.#task
-    const output = this.#task.output(this.name)
-    this.#writer = this.#sink.createWriter({
-      world,
-      job,
-      step: this.name,
-      subtask,
-      parallelism,
-      bootstrap,
-      signal,
-      output,
-    })
+    const context = connectorContext(this.#task, this.name)
+    this.#writer = this.#sink.createWriter({ ...context, output: this.#task.output(this.name) })
     await this.#writer.recover(restored)
   }
 

@@ -12,7 +12,7 @@ import type { StepSnapshot } from '../checkpoint/snapshot.ts'
 import type { EventTimeNode, SplitOrigin } from './event-time-node.ts'
 import type { Receiver } from './receiver.ts'
 import { StepCounters, type StepMetricsSnapshot } from './step-metrics.ts'
-import type { TaskContext } from './task-context.ts'
+import { connectorContext, type TaskContext } from './task-context.ts'
 import { NO_TIMESTAMP, WATERMARK_END } from '../operators/operator.ts'
 
 /* eslint-disable @typescript-eslint/no-explicit-any -- the builder has checked the types. */
@@ -60,22 +60,13 @@ export class SourceNode implements SplitOrigin {
 
   /** Opens the reader; `onReady` is called when a batch waits. The first poll begins with `start`. */
   async open(splits: readonly Split[], onReady: () => void): Promise<void> {
-    const { world, job, subtask, parallelism, bootstrap, signal } = this.#task
     this.#onReady = onReady
     this.#splitIds = splits.map((split) => split.id)
     this.#caughtUp = splits.map(() => true)
     this.#splitEnded = splits.map(() => false)
     this.#lag = splits.map(() => undefined)
     this.#positions = splits
-    this.#reader = this.#source.createReader({
-      world,
-      job,
-      step: this.name,
-      subtask,
-      parallelism,
-      bootstrap,
-      signal,
-    })
+    this.#reader = this.#source.createReader(connectorContext(this.#task, this.name))
     await this.#reader.open(splits)
   }
 

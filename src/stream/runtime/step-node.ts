@@ -54,7 +54,7 @@ export class StepNode implements Receiver {
     this.backend = new HeapStateBackend({ job, step: name, keyGroups, maxParallelism })
     this.operator = createOperator(step)
     this.#timers = new TimerQueue(this.backend)
-    this.#fire = (timer) => this.operator.onTimer(timer)
+    this.#fire = (timer) => this.operator.onTimer?.(timer)
     this.#main = new NodeOutput(this.metrics, (watermarkMs) => {
       for (const side of this.#sides.values()) side.watermark(watermarkMs)
     })
@@ -117,7 +117,7 @@ export class StepNode implements Receiver {
       this.#output.end()
       for (const side of this.#sides.values()) side.to?.end()
     }
-    const pending = this.operator.endOfInput()
+    const pending = this.operator.endOfInput?.()
     if (pending === undefined) return finish()
     pending.then(
       () => this.#task.enqueue(finish),
@@ -126,7 +126,7 @@ export class StepNode implements Receiver {
   }
 
   close(): void {
-    this.operator.close()
+    this.operator.close?.()
   }
 
   /** Fires the processing-time timers that are due. */
@@ -141,7 +141,7 @@ export class StepNode implements Receiver {
   }
 
   snapshot(mode: CheckpointMode, file: StateFileBuilder): StepSnapshot {
-    const operator = this.operator.snapshot()
+    const operator = this.operator.snapshot?.()
     const tables = this.#keyed ? [...this.backend.tables()].map(({ name, format }) => ({ name, format })) : []
     let open: string | undefined
     if (this.#keyed) {

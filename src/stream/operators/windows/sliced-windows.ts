@@ -93,22 +93,10 @@ export class SlicedWindowOperator<Table> implements Operator<unknown, unknown> {
     if (this.#options.clock === 'processing') this.#scheduleWakeUp()
   }
 
-  onTimer(): void {}
-
   onWatermark(watermarkMs: number): void {
     this.#settleRestored()
     if (this.#options.clock === 'event') this.#advance(watermarkMs)
     this.#context.output.watermark(watermarkMs)
-  }
-
-  snapshot(): undefined {
-    return undefined
-  }
-
-  restore(): void {}
-
-  blocked(): undefined {
-    return undefined
   }
 
   endOfInput(): undefined {
