@@ -15,8 +15,8 @@
  *    never silently lost.
  */
 import { MillraceError } from '../../base/millrace-error.ts'
-import { connectClient, type LogClient } from '../../log/client/client.ts'
-import { createProducer, type Producer, type ProducerRecord } from '../../log/client/producer.ts'
+import type { LogClient } from '../../log/client/client.ts'
+import type { SenderOptions, ProducerRecord } from '../../log/client/producer.ts'
 import {
   createTransactionalProducer,
   endTransaction,
@@ -27,7 +27,8 @@ import { listOpenTransactions } from '../../log/client/transaction-admin.ts'
 import type { Committable, Sink, SinkContext, SinkWriter } from '../../stream/connector/sink.ts'
 import { type EventBatch, type JsonValue, NO_TIMESTAMP } from '../../stream/operators/operator.ts'
 import { isCommitted, readWitness, type Witness, witnessOffset } from './commit-witness.ts'
-import { bootstrapFor, type KafkaOptions } from './kafka-options.ts'
+import { connectSink, IdempotentWriter } from './idempotent-writer.ts'
+import type { KafkaOptions } from './kafka-options.ts'
 import { ensureTopic } from './kafka-source.ts'
 
 const TRANSACTION_TIMEOUT_MS = 900_000
@@ -44,7 +45,10 @@ export function kafkaSink<T>(options: KafkaOptions<T>): Sink<T> {
     createWriter: (context) =>
       guarantee === 'exactly-once'
         ? new TransactionalWriter(options, context)
-        : new IdempotentWriter(options, context),
+        : new IdempotentWriter(
+            { ...options, producer: senderOptions(options), record: recordOf(options) },
+            context,
+          ),
   }
 }
 
@@ -90,7 +94,7 @@ class TransactionalWriter<T> implements SinkWriter<T> {
   }
 
   async recover(restored: readonly Committable[]): Promise<void> {
-    this.#client = await connect(this.#options, this.#context)
+    this.#client = await connectSink(this.#options, this.#context)
     await ensureTopic(this.#client, this.#options)
     await this.#client.topic(this.#options.topic, { autoCreate: true })
     for (const { checkpointId, data } of restored)
@@ -195,12 +199,11 @@ class TransactionalWriter<T> implements SinkWriter<T> {
   }
 
   #newSlot(): Promise<TransactionalProducer> {
-    const { compression, lingerMs, transactionTimeoutMs = TRANSACTION_TIMEOUT_MS } = this.#options
+    const { transactionTimeoutMs = TRANSACTION_TIMEOUT_MS } = this.#options
     return createTransactionalProducer(this.#client, {
       transactionalId: `${this.#groupId}.${this.#slots++}`,
       transactionTimeoutMs,
-      ...(compression && { compression }),
-      ...(lingerMs !== undefined && { lingerMs }),
+      ...senderOptions(this.#options),
     })
   }
 
@@ -245,62 +248,11 @@ class TransactionalWriter<T> implements SinkWriter<T> {
   }
 }
 
-/** Visible at once, in order, without duplicates but after a crash of the job, when events since the checkpoint come again. */
-class IdempotentWriter<T> implements SinkWriter<T> {
-  readonly #options: KafkaOptions<T>
-  readonly #context: SinkContext
-  #client: LogClient | undefined
-  #producer: Producer | undefined
-
-  constructor(options: KafkaOptions<T>, context: SinkContext) {
-    this.#options = options
-    this.#context = context
-  }
-
-  async recover(): Promise<void> {
-    const { compression, lingerMs, topic } = this.#options
-    this.#client = await connect(this.#options, this.#context)
-    await ensureTopic(this.#client, this.#options)
-    await this.#client.topic(topic, { autoCreate: true })
-    this.#producer = await createProducer(this.#client, {
-      ...(compression && { compression }),
-      ...(lingerMs !== undefined && { lingerMs }),
-    })
-  }
-
-  write(batch: EventBatch<T>): void {
-    const record = recordOf(this.#options)
-    for (let i = 0; i < batch.values.length; i++) {
-      this.#producer?.send(record(batch.values[i] as T, batch.timestamps[i] as number))
-    }
-  }
-
-  blocked(): Promise<void> | undefined {
-    return this.#producer?.blocked() as Promise<void> | undefined
-  }
-
-  async prepareCommit(): Promise<undefined> {
-    await this.#producer?.flush()
-    return undefined
-  }
-
-  commit(): Promise<void> {
-    return Promise.resolve()
-  }
-
-  async close(): Promise<void> {
-    await this.#producer?.close({ discard: true })
-    await this.#client?.close()
-  }
-}
-
-function connect<T>(options: KafkaOptions<T>, context: SinkContext): Promise<LogClient> {
-  const { world, job, step, subtask } = context
-  return connectClient({
-    world,
-    bootstrap: bootstrapFor(options, context),
-    clientId: `millrace.${job}.${step}.${subtask}`,
-  })
+function senderOptions({
+  compression,
+  lingerMs,
+}: Pick<KafkaOptions<unknown>, 'compression' | 'lingerMs'>): SenderOptions {
+  return { ...(compression && { compression }), ...(lingerMs !== undefined && { lingerMs }) }
 }
 
 /** The record of an event; its timestamp is the event time, where there is one that Kafka can hold. */
