@@ -39,6 +39,7 @@ export const kafkaJvmFlags: readonly string[] = [
   '-Djava.awt.headless=true',
 ]
 
+/** @param options.folder holds settings and data, those of an earlier run too; a temporary one, removed at the end, by default. */
 export async function startKafka(
   options: {
     readonly port?: number
@@ -90,6 +91,7 @@ export async function startKafka(
       'kafka.tools.StorageTool',
       'format',
       '--standalone',
+      '--ignore-formatted',
       '--cluster-id',
       'bWlsbHJhY2UtYmVuY2gtMQ',
       '-c',

@@ -2,6 +2,7 @@ import type { Report } from '../../base/report.ts'
 import { messageOf } from '../../base/millrace-error.ts'
 import { ErrorCode } from '../protocol/error-code.ts'
 import type { LogDirectory, Topic } from '../storage/log-directory.ts'
+import { CLUSTER_METADATA } from '../storage/partition-directories.ts'
 import type { BrokerConfig } from './broker-config.ts'
 import type { BrokerCounters } from './broker-metrics.ts'
 import type { PartitionWaiters } from './partition-waiters.ts'
@@ -51,6 +52,11 @@ export class TopicCatalog {
   check(wish: TopicWish): TopicCheck {
     const nameProblem = topicNameProblem(wish.name)
     if (nameProblem !== undefined) return refused(ErrorCode.INVALID_TOPIC_EXCEPTION, nameProblem)
+    if (wish.name === CLUSTER_METADATA)
+      return refused(
+        ErrorCode.TOPIC_AUTHORIZATION_FAILED,
+        'The name is that of the log of Kafka’s controllers.',
+      )
     if (this.#logDirectory.topic(wish.name) !== undefined) {
       return refused(ErrorCode.TOPIC_ALREADY_EXISTS, `Topic '${wish.name}' already exists.`)
     }

@@ -31,9 +31,10 @@ export interface Instant {
   readonly monotonicMs: number
 }
 
-/** Which partition of an internal topic keeps a group or a transactional id: Java's `String.hashCode`, as in Kafka. */
+/** Which partition of an internal topic keeps a group or a transactional id: the amount of Java's `String.hashCode`, as in Kafka. */
 export function coordinatorPartition(key: string, partitionCount: number): number {
   let hash = 0
   for (let index = 0; index < key.length; index++) hash = (Math.imul(31, hash) + key.charCodeAt(index)) | 0
-  return (hash & 0x7fffffff) % partitionCount
+  // Java has no positive counterpart of its smallest number; Kafka takes 0 for it.
+  return hash === -(2 ** 31) ? 0 : Math.abs(hash) % partitionCount
 }

@@ -41,7 +41,9 @@ export async function removeDirectories(
  *    Otherwise it is removed.
  *  - A directory of a deleted topic, or of another topic id than the list's: removed, or set aside as `…-stray` when
  *    nothing says that its data were given up.
- *  - Without any list, as in a directory that Kafka wrote, every partition found is taken in.
+ *  - Without any list, as in a directory that Kafka wrote, every partition found is taken in. The topics' own settings
+ *    are not in there, so nothing of them is ever deleted until somebody says what may be. Kafka's metadata log stays as
+ *    it is.
  */
 export function arrangeTopicDirectories(options: {
   readonly world: Pick<World, 'disk' | 'random'>
@@ -86,6 +88,7 @@ export function arrangeTopicDirectories(options: {
   for (const name of directories()) {
     const found = parsePartitionDirectoryName(name)
     if (found === undefined || name.endsWith('-delete') || name.endsWith('-stray')) continue
+    if (found.topic === CLUSTER_METADATA) continue
     const id = idOf(name)
     const listed = registry.get(found.topic)
     if (
@@ -106,8 +109,18 @@ export function arrangeTopicDirectories(options: {
     else setAside(name)
   }
   for (const [name, { id, partitions }] of adopted) {
-    registry.put({ name, id, partitions, internal: INTERNAL_TOPICS.has(name), config: {} })
-    report('info', 'topic found by its directories', { topic: name, partitions })
+    const internal = INTERNAL_TOPICS.has(name)
+    const config = internal ? { ...KEPT_FOR_EVER, 'cleanup.policy': 'compact' } : KEPT_FOR_EVER
+    registry.put({ name, id, partitions, internal, config })
+    report(
+      'warn',
+      'topic found by its directories; its settings are not known, so its records are kept for ever',
+      {
+        topic: name,
+        partitions,
+        config,
+      },
+    )
   }
 }
 
@@ -124,6 +137,11 @@ function writePartitionMetadata(
     options.report('warn', 'partition.metadata was not written', { path, reason: messageOf(error) })
   }
 }
+
+/** The log of a Kafka's controllers. It looks like a topic's partition and is none. */
+export const CLUSTER_METADATA = '__cluster_metadata'
+
+const KEPT_FOR_EVER = { 'retention.ms': '-1', 'retention.bytes': '-1' } as const
 
 /** Topics of Kafka's own. */
 const INTERNAL_TOPICS: ReadonlySet<string> = new Set(['__consumer_offsets', '__transaction_state'])
