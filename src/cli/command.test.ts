@@ -26,7 +26,11 @@ interface Process {
   says(pattern: RegExp): Promise<RegExpExecArray>
 }
 
-function command(args: readonly string[], options: { readonly input?: string } = {}): Process {
+/** Runs the command; with `slow`, its output is first read a second after the first piece of it. */
+function command(
+  args: readonly string[],
+  options: { readonly input?: string; readonly slow?: boolean } = {},
+): Process {
   const child = spawn(process.execPath, ['--conditions=millrace-source', bin, ...args], { cwd: folder })
   running.add(child)
   let [out, err] = ['', '']
@@ -39,6 +43,11 @@ function command(args: readonly string[], options: { readonly input?: string } =
     'data',
     hear((text) => (out += text)),
   )
+  if (options.slow === true)
+    child.stdout.once('data', () => {
+      child.stdout.pause()
+      setTimeout(() => child.stdout.resume(), 1_000)
+    })
   child.stderr.on(
     'data',
     hear((text) => (err += text)),
@@ -163,6 +172,14 @@ describe('millrace start', () => {
     assert.deepEqual(JSON.parse(compressed.out), { topic: 'zipped', records: 100 })
     const zipped = await ok(['consume', 'zipped', '--kafka', kafka, '--exit'])
     assert.equal(zipped.out, 'x\n'.repeat(100))
+  })
+
+  it('a reader slower than the topic gets all of it', async () => {
+    const lines = 'twenty bytes a line\n'.repeat(100_000)
+    await ok(['produce', 'long', '--kafka', kafka], { input: lines })
+    const reader = command(['consume', 'long', '--kafka', kafka, '--exit'], { slow: true })
+    const { code, out } = await reader.ended
+    assert.deepEqual([code, out.length], [0, lines.length])
   })
 
   it('reading begins at a time, at the end, or where a group left off', async () => {

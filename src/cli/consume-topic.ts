@@ -51,6 +51,8 @@ export async function consumeTopic(
     })
     positions.set(partition, printed.next)
     left -= printed.count
+    // Reads no faster than the output is read, and commits below only what has been taken.
+    await terminal.flushed()
   }
   fetcher.close()
   if (options.group !== undefined) {

@@ -17,6 +17,8 @@ export interface Terminal {
   note(text: string): void
   /** A line that the next one overwrites, on a terminal; nothing elsewhere. */
   progress(text: string): void
+  /** Resolves once whoever reads the output has taken all of it: pipes are written in the background. */
+  flushed(): Promise<void>
   readonly interactive: boolean
 }
 
@@ -25,6 +27,10 @@ export const terminal: Terminal = {
   note: (text) => void process.stderr.write(`${clearLine()}${text}\n`),
   progress: (text) => {
     if (process.stderr.isTTY) process.stderr.write(`${clearLine()}${text}`)
+  },
+  flushed: async () => {
+    const streams = [process.stdout, process.stderr]
+    await Promise.all(streams.map((stream) => new Promise((resolve) => stream.write('', resolve))))
   },
   interactive: process.stdout.isTTY,
 }
