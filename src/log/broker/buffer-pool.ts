@@ -9,12 +9,23 @@
 const SMALLEST = 1 << 16
 const LARGEST = 1 << 21
 const KEPT_BYTES = 16 << 20
+const UNSENT_BYTES_MAX = 256 << 20
 
 export class BufferPool {
   readonly #bySize = new Map<number, ArrayBuffer[]>()
   /** Tells a buffer of the pool from a socket's chunk, which is not to be written into. */
   readonly #own = new WeakSet<ArrayBufferLike>()
   #keptBytes = 0
+  /** Bytes of answers that clients have not taken yet, in all connections. */
+  unsentBytes = 0
+
+  /**
+   * How much more of answers may be made. Clients that ask for 50 MB each and do not read them are many before they are
+   * too many: where there is no room, an answer holds one batch.
+   */
+  get roomBytes(): number {
+    return Math.max(0, UNSENT_BYTES_MAX - this.unsentBytes)
+  }
 
   take(sizeBytes: number): Buffer {
     if (sizeBytes > LARGEST) return Buffer.allocUnsafeSlow(sizeBytes)

@@ -24,7 +24,7 @@ class FakeConnection implements Connection {
     return this.taken
   }
   bufferedBytes(): number {
-    return 0
+    return this.taken ? 0 : this.writes.reduce((sum, chunk) => sum + chunk.length, 0)
   }
   pause(): void {
     this.reading = false
@@ -67,12 +67,14 @@ interface Served {
   readonly server: ServerConnection
   readonly started: string[]
   readonly reports: Record<string, unknown>[]
+  readonly pool: BufferPool
   answer(name: string, outcome?: Outcome): Promise<void>
 }
 
 /** Names in lower case are answered at once with themselves, others when the test says so. */
 function serve(options: { readonly maxRequests?: number } = {}): Served {
   const connection = new FakeConnection()
+  const pool = new BufferPool()
   const started: string[] = []
   const reports: Record<string, unknown>[] = []
   const waiting = new Map<string, (outcome: Outcome) => void>()
@@ -90,7 +92,7 @@ function serve(options: { readonly maxRequests?: number } = {}): Served {
     id: 1,
     connection,
     router: router as unknown as Router,
-    pool: new BufferPool(),
+    pool,
     clock,
     report: (_level, event, fields) => reports.push({ event, ...fields }),
     metrics: new BrokerCounters({ nowMonotonicMs: 0 }),
@@ -104,6 +106,7 @@ function serve(options: { readonly maxRequests?: number } = {}): Served {
     server,
     started,
     reports,
+    pool,
     answer: async (name, outcome = [Buffer.from(name)]) => {
       waiting.get(name)!(outcome)
       await new Promise(setImmediate)
@@ -218,5 +221,24 @@ describe('ServerConnection', () => {
     assert.equal(connection.received, 'A')
     assert.equal(connection.state, 'ended')
     assert.deepEqual(started, ['A'])
+  })
+
+  test('answers that a client does not take leave less room for those of others', async () => {
+    const { connection, answer, pool } = serve()
+    const room = pool.roomBytes
+    connection.handler.onData(Buffer.concat([request('FIRST'), request('SECOND')]))
+    await answer('SECOND', [Buffer.alloc(5_000)])
+    assert.equal(room - pool.roomBytes, 5_000)
+    connection.taken = false
+    await answer('FIRST', [Buffer.alloc(1_000)])
+    assert.equal(room - pool.roomBytes, 6_000)
+    connection.taken = true
+    connection.handler.onDrain()
+    assert.equal(pool.roomBytes, room)
+    connection.handler.onData(request('THIRD'))
+    connection.taken = false
+    await answer('THIRD', [Buffer.alloc(2_000)])
+    connection.destroy()
+    assert.equal(pool.roomBytes, room)
   })
 })

@@ -46,6 +46,8 @@ export class ServerConnection implements ClientConnection {
   readonly #waiting: Answer[] = []
   /** Bytes of answers that are ready but wait for an earlier one. */
   #heldBytes = 0
+  /** What of this connection's answers is in the pool's count of unsent bytes. */
+  #countedBytes = 0
   /** Bytes of requests whose handlers have not finished. */
   #workBytes = 0
   #output: Uint8Array[] = []
@@ -117,6 +119,7 @@ export class ServerConnection implements ClientConnection {
     }
     this.#waiting.length = 0
     this.#output = []
+    this.#countUnsent()
     for (const callback of this.#closeCallbacks) callback()
     this.#closeCallbacks.clear()
     this.#options.onClosed(this)
@@ -158,6 +161,7 @@ export class ServerConnection implements ClientConnection {
     }
     this.#processing = false
     this.#flush()
+    this.#countUnsent()
     this.#pauseOrResume()
     if (this.#ending) this.#endIfIdle()
   }
@@ -209,6 +213,7 @@ export class ServerConnection implements ClientConnection {
       this.#workBytes -= length
       if (this.#closing) return
       this.#hold(answer, settled, false)
+      this.#countUnsent()
       this.#sendReady()
     })
   }
@@ -256,6 +261,14 @@ export class ServerConnection implements ClientConnection {
     if (!this.#connection.write(output)) this.#blocked = true
     for (const chunk of output) if (chunk.length >= LENT_FROM_BYTES) this.#unsent.push(chunk as Buffer)
     this.#giveBack()
+  }
+
+  /** What a client does not take counts for all connections: fetches are given less then. */
+  #countUnsent(): void {
+    const written = this.#blocked ? this.#connection.bufferedBytes() : 0
+    const bytes = this.isOpen ? this.#heldBytes + written : 0
+    this.#options.pool.unsentBytes += bytes - this.#countedBytes
+    this.#countedBytes = bytes
   }
 
   /** Buffers of records are free for others once the operating system has taken all that was written. */

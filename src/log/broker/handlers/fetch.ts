@@ -19,6 +19,7 @@ type PartitionResponse = NonNullable<TopicResponse['partitions']>[number]
 const BY_TOPIC_ID_FROM = 13
 const ZSTD_FROM = 10
 const NO_RECORDS = Buffer.alloc(0)
+const LARGE_ANSWER_BYTES = 65_536
 
 export const handleFetch: Handler<FetchRequest, FetchResponseInput> = (request, context) => {
   const plan = context.services.fetchSessions.begin(request, {
@@ -56,7 +57,8 @@ class Fetch {
   /** Reads every partition, within the limits of the request. */
   collect(): Collected {
     const partitions: { fetched: FetchedPartition; response: PartitionResponse }[] = []
-    let left = Math.min(this.#request.maxBytes, this.#services.config['fetch.max.bytes'])
+    const { buffers, config } = this.#services
+    let left = Math.min(this.#request.maxBytes, config['fetch.max.bytes'], buffers.roomBytes)
     let bytes = 0
     let urgent = false
     for (const fetched of this.#plan.partitions.values()) {
@@ -101,11 +103,13 @@ class Fetch {
 
   answer(collected: Collected): FetchResponseInput {
     const topics = new Map<string, { topic: string; topicId: string; partitions: PartitionResponse[] }>()
+    let bytes = 0
     for (const { fetched, response } of collected.partitions) {
       if (this.#plan.kind === 'incremental' && !isNews(fetched, response)) continue
       fetched.toldHighWatermark = response.highWatermark
       fetched.toldLogStartOffset = response.logStartOffset ?? -1
       const size = sizeOf(response)
+      bytes += size
       if (size > 0) {
         this.#countBytes(fetched, size)
         // Whoever was served goes to the end, so that a busy partition does not starve the others of a session.
@@ -116,7 +120,15 @@ class Fetch {
       if (topic !== undefined) topic.partitions.push(response)
       else topics.set(key, { topic: fetched.topic, topicId: fetched.topicId, partitions: [response] })
     }
+    if (bytes >= LARGE_ANSWER_BYTES) this.#countUnsent(bytes)
     return { errorCode: ErrorCode.NONE, sessionId: this.#plan.sessionId, responses: [...topics.values()] }
+  }
+
+  /** One append may answer many fetches in a turn; only after it do their connections know what clients took. */
+  #countUnsent(bytes: number): void {
+    const { buffers, clock } = this.#services
+    buffers.unsentBytes += bytes
+    clock.defer(() => (buffers.unsentBytes -= bytes))
   }
 
   #read(fetched: FetchedPartition, maxBytes: number, minOneBatch: boolean): PartitionResponse {
