@@ -44,7 +44,7 @@ export function addSavepoint(program: Command): void {
       .argument('<JOB>', 'name of the job')
       .summary('write a savepoint of a running job')
       .description(
-        'Writes a self-contained copy of the state of a running job, and prints its directory. Start from it with\n' +
+        'Writes a self-contained copy of the state of a running job, and prints its directory. Start from it with ' +
           '`millrace run JOB.ts --from DIRECTORY`, also with another parallelism or a changed job.',
       ),
   )

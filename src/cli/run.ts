@@ -24,8 +24,8 @@ export function addRun(program: Command): void {
       .argument('<JOB>', 'module whose default export is a job: job.ts')
       .summary('run a job, on the embedded log or on a Kafka cluster')
       .description(
-        'Runs a job, one worker thread for each unit of parallelism. Without --kafka the embedded log is started too.\n' +
-          'Resumes from the newest checkpoint under --data; Ctrl-C takes a last one. Exit code 0: the job has finished or was\n' +
+        'Runs a job, one worker thread for each unit of parallelism. Without --kafka the embedded log is started too. ' +
+          'Resumes from the newest checkpoint under --data; Ctrl-C takes a last one. Exit code 0: the job has finished or was ' +
           'stopped; 1: it has failed.',
       ),
   )

@@ -19,7 +19,7 @@ export function addStart(program: Command): void {
       .command('start')
       .summary('start the log, with HTTP beside it')
       .description(
-        'Starts the log: Kafka clients of any language connect to --listen. Prints one line once it is ready, and serves\n' +
+        'Starts the log: Kafka clients of any language connect to --listen. Prints one line once it is ready, and serves ' +
           'until Ctrl-C. What was acknowledged is there again after the next start with the same --data.',
       ),
   )
