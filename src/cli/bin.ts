@@ -1,8 +1,15 @@
 #!/usr/bin/env node
-import { enableCompileCache } from 'node:module'
+import process from 'node:process'
 
+// Said here, where every Node can still read the file: an older one would end with a syntax error inside the package.
+const NODE_MIN = 24
+if (Number.parseInt(process.versions.node, 10) < NODE_MIN) {
+  console.error(`millrace: needs Node ${NODE_MIN} or newer; this is Node ${process.versions.node}`)
+  process.exit(1)
+}
 // Half of a short command's time is the loading of code; what was compiled once is kept. So nothing else is imported
 // before this line has run.
+const { enableCompileCache } = await import('node:module')
 enableCompileCache()
 const { runProgram } = await import('./program.ts')
 const { terminal } = await import('./output.ts')
