@@ -32,34 +32,21 @@ import { CoordinatorLog } from './coordinator-log.ts'
 import type { GroupDriver } from './group-driver.ts'
 import { CONSUMER_OFFSETS, TRANSACTION_STATE, internalTopic } from './internal-topics.ts'
 import { MarkerWriter } from './marker-writer.ts'
-import {
-  findOpenTransactions,
-  listPartitions,
-  syncTransactionData,
-  type FoundTransaction,
-} from './transaction-data.ts'
-
-interface Shard {
-  readonly coordinator: TransactionCoordinator
-  readonly log: CoordinatorLog
-}
+import { TransactionCompletions, type TransactionShard } from './transaction-completions.ts'
+import { findOpenTransactions, syncTransactionData, type FoundTransaction } from './transaction-data.ts'
 
 /** How long the start waits for decided transactions to be completed; longer only when the disk refuses. */
 const START_WAIT_MS = 10_000
 /** How long a request waits for a transaction that is being completed before it is sent away. */
 const LONGEST_WAIT_MS = 5_000
-const RETRY_MS = 1_000
 const EXPIRY_BATCH_RECORDS = 1_000
 
 export class TransactionDriver {
   readonly markers: MarkerWriter
   readonly #environment: CoordinatorEnvironment
   readonly #groups: GroupDriver
-  #shards: readonly Shard[] = []
-  /** Transactions that are being completed; each promise resolves when the next one may begin. */
-  readonly #completions = new Map<string, Promise<void>>()
-  /** Offsets of `Complete…` records that may not be durable yet. */
-  readonly #completedAt = new Map<string, number>()
+  #shards: readonly TransactionShard[] = []
+  readonly #completions: TransactionCompletions
   readonly #closing = new AbortController()
   readonly #timers = new Set<Timer>()
 
@@ -67,6 +54,12 @@ export class TransactionDriver {
     this.#environment = environment
     this.#groups = groups
     this.markers = new MarkerWriter(environment, groups)
+    this.#completions = new TransactionCompletions({
+      clock: environment.clock,
+      markers: this.markers,
+      append: (shard, record) => this.#append(shard, [record]),
+      signal: this.#closing.signal,
+    })
   }
 
   /** Replays what is on disk, finds open transactions that a crash took from it, and completes what was decided. */
@@ -88,7 +81,9 @@ export class TransactionDriver {
     // What was replayed may not have reached the device before the crash, and the markers must not overtake it.
     await Promise.all(this.#shards.map(({ log }) => log.durable()))
     const completions = this.#shards.flatMap((shard) =>
-      shard.coordinator.prepared().map(({ transactionalId }) => this.#complete(shard, transactionalId)),
+      shard.coordinator
+        .prepared()
+        .map(({ transactionalId }) => this.#completions.begin(shard, transactionalId)),
     )
     await this.#atMost(START_WAIT_MS, Promise.all(completions))
     this.#every(config['transaction.abort.timed.out.transaction.cleanup.interval.ms'], () =>
@@ -128,7 +123,7 @@ export class TransactionDriver {
       coordinator.addPartitions(request, nowMs),
     )
     if (answer.errorCode !== ErrorCode.NONE) return answer.errorCode
-    return await this.#previousCompleted(request.transactionalId)
+    return await this.#completions.settled(request.transactionalId)
   }
 
   /**
@@ -138,7 +133,7 @@ export class TransactionDriver {
   verifyPartitions(request: VerifyPartitions): readonly ErrorCode[] | Promise<readonly ErrorCode[]> {
     const told = (error: ErrorCode): ErrorCode => produceError(error, request.addImplicitly)
     const known = this.#verify(request)
-    const mustWait = known === 'wait' || this.#completedAt.has(request.transactionalId)
+    const mustWait = known === 'wait' || !this.#completions.isSettled(request.transactionalId)
     if (mustWait || (request.addImplicitly && known.includes(ErrorCode.TRANSACTION_ABORTABLE))) {
       return this.#addOrVerifyAgain(request).then((errors) => errors.map(told))
     }
@@ -161,7 +156,7 @@ export class TransactionDriver {
       known = this.#verify(request)
     }
     if (known === 'wait') return request.partitions.map(() => ErrorCode.CONCURRENT_TRANSACTIONS)
-    const error = await this.#previousCompleted(request.transactionalId)
+    const error = await this.#completions.settled(request.transactionalId)
     return error === ErrorCode.NONE ? known : request.partitions.map(() => error)
   }
 
@@ -226,7 +221,7 @@ export class TransactionDriver {
   async close(): Promise<void> {
     this.#closing.abort()
     for (const timer of this.#timers) timer.cancel()
-    await Promise.all(this.#completions.values())
+    await this.#completions.idle()
     await Promise.all(this.#shards.map(({ log }) => log.close()))
   }
 
@@ -256,7 +251,7 @@ export class TransactionDriver {
         case 'prepare': {
           const error = this.#append(shard, [decision.record])
           if (error !== ErrorCode.NONE) return refusal(error)
-          void this.#complete(shard, transactionalId)
+          void this.#completions.begin(shard, transactionalId)
           if (decision.answer !== undefined) return await this.#onceDurable(shard, decision.answer)
           break
         }
@@ -278,28 +273,14 @@ export class TransactionDriver {
     }
   }
 
-  async #onceDurable(shard: Shard, answer: TransactionAnswer): Promise<TransactionAnswer> {
+  async #onceDurable(shard: TransactionShard, answer: TransactionAnswer): Promise<TransactionAnswer> {
     if (answer.errorCode !== ErrorCode.NONE) return answer
     const error = await shard.log.durable()
     return error === ErrorCode.NONE ? answer : refusal(error)
   }
 
-  /**
-   * A transaction writes nothing before the end of the one before it is on the device; usually it is. A power cut would
-   * have that one completed again, and its marker would commit what the next one had written by then.
-   */
-  async #previousCompleted(transactionalId: string): Promise<ErrorCode> {
-    const offset = this.#completedAt.get(transactionalId)
-    if (offset === undefined) return ErrorCode.NONE
-    const { log } = this.#existingShardOf(transactionalId)!
-    const error = log.log.durableOffset > offset ? ErrorCode.NONE : await log.durable()
-    if (error === ErrorCode.NONE && this.#completedAt.get(transactionalId) === offset)
-      this.#completedAt.delete(transactionalId)
-    return error
-  }
-
   async #awaitCompletion(transactionalId: string): Promise<void> {
-    const completion = this.#completions.get(transactionalId)
+    const completion = this.#completions.of(transactionalId)
     if (completion !== undefined) await this.#atMost(LONGEST_WAIT_MS, completion)
   }
 
@@ -310,44 +291,7 @@ export class TransactionDriver {
     done.abort()
   }
 
-  /** Writes the markers of a prepared transaction, then the record that completes it. Never rejects. */
-  #complete(shard: Shard, transactionalId: string): Promise<void> {
-    const running = this.#completions.get(transactionalId)
-    if (running !== undefined) return running
-    const completion = this.#completeNow(shard, transactionalId).finally(() =>
-      this.#completions.delete(transactionalId),
-    )
-    this.#completions.set(transactionalId, completion)
-    return completion
-  }
-
-  async #completeNow(shard: Shard, transactionalId: string): Promise<void> {
-    const { signal } = this.#closing
-    // Without a durable decision there must be no marker.
-    while ((await shard.log.durable()) !== ErrorCode.NONE) {
-      await sleep(this.#environment.clock, RETRY_MS, signal)
-      if (signal.aborted) return
-    }
-    const plan = shard.coordinator.markers(transactionalId)
-    if (plan === undefined) return
-    const coordinatorEpoch = shard.log.log.leaderEpoch
-    if (!(await this.markers.write(listPartitions(plan.partitions), { ...plan, coordinatorEpoch }, signal)))
-      return
-    for (;;) {
-      const record = shard.coordinator.complete(transactionalId, this.#environment.clock.nowMs())
-      if (record === undefined || this.#append(shard, [record]) === ErrorCode.NONE) break
-      await sleep(this.#environment.clock, RETRY_MS, signal)
-      if (signal.aborted) return
-    }
-    const offset = shard.log.log.endOffset - 1
-    this.#completedAt.set(transactionalId, offset)
-    void shard.log.durable().then((error) => {
-      if (error === ErrorCode.NONE && this.#completedAt.get(transactionalId) === offset)
-        this.#completedAt.delete(transactionalId)
-    })
-  }
-
-  #append(shard: Shard, records: readonly TransactionRecord[]): ErrorCode {
+  #append(shard: TransactionShard, records: readonly TransactionRecord[]): ErrorCode {
     const result = shard.log.append(records.map(encodeTransactionRecord))
     if (result.kind === 'refused') return result.errorCode
     for (const record of records) shard.coordinator.apply(record)
@@ -398,7 +342,7 @@ export class TransactionDriver {
           'a transaction was aborted: it was open for longer than its timeout',
           { transactionalId },
         )
-        void this.#complete(shard, transactionalId)
+        void this.#completions.begin(shard, transactionalId)
       }
     }
   }
@@ -440,7 +384,7 @@ export class TransactionDriver {
     return true
   }
 
-  #existingShardOf(transactionalId: string): Shard | undefined {
+  #existingShardOf(transactionalId: string): TransactionShard | undefined {
     return this.#shards[coordinatorPartition(transactionalId, this.#shards.length)]
   }
 }
