@@ -35,7 +35,12 @@ export class MillraceError extends Error {
   }
 }
 
-function render(error: { code: string; message: string; fix: string | undefined; place: ErrorPlace }): string {
+function render(error: {
+  code: string
+  message: string
+  fix: string | undefined
+  place: ErrorPlace
+}): string {
   const where = Object.entries(error.place)
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => `${name} ${String(value)}`)

@@ -165,7 +165,11 @@ export class HarnessSubtask<In, Out> {
   }
 
   async #unblocked(): Promise<void> {
-    for (let blocked = this.#operator.blocked?.(); blocked !== undefined; blocked = this.#operator.blocked?.()) {
+    for (
+      let blocked = this.#operator.blocked?.();
+      blocked !== undefined;
+      blocked = this.#operator.blocked?.()
+    ) {
       await this.#until(blocked)
     }
   }

@@ -183,8 +183,8 @@ class Client implements LogClient {
 
   /** Requests of a channel to a broker go out as they came, also those that wait for a connection in different places. */
   #takeTurn({ node, channel = 'main' }: RequestOptions): Turn {
-    const key = `${String(node)}/${channel}`
     if (typeof node !== 'number') return { before: undefined, end: () => undefined }
+    const key = `${node}/${channel}`
     const before = this.#turns.get(key)
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#turns.set(key, promise)

@@ -5,7 +5,7 @@ import { RecordBatchBuilder } from './record-batch-builder.ts'
 import { RecordCursor } from './record-cursor.ts'
 
 export * from './batch-header.ts'
-export { type Compression, COMPRESSIONS } from './compression.ts'
+export type { Compression } from './compression.ts'
 export { type BatchOptions, RecordBatchBuilder, type RecordInput } from './record-batch-builder.ts'
 export { forEachRecord, RecordCursor, type RecordHeader, type RecordVisitor } from './record-cursor.ts'
 

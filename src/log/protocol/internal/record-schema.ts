@@ -54,8 +54,3 @@ export function defineRecord<const F extends Fields>(
     },
   }
 }
-
-/** The type of a coordinator record, from its key; -1 when the key is too short to have one. */
-export function recordTypeOf(key: Buffer): number {
-  return key.length < 2 ? -1 : key.readInt16BE(0)
-}
