@@ -49,7 +49,8 @@ export async function produce(
         ],
         ...['--throughput', String(load.rate), '--bootstrap-server', server.address],
         ...(load.warmUpRecords === undefined ? [] : ['--warmup-records', String(load.warmUpRecords)]),
-        ...settings.flatMap((setting) => ['--command-property', setting]),
+        // Once, with all settings behind it: of a repeated option the tool takes the last, and would run with acks=all.
+        ...(settings.length === 0 ? [] : ['--command-property', ...settings]),
       ],
       clientJvmFlags,
     ),
