@@ -1,88 +1,107 @@
 /**
  * Batches of events as frames between threads. The encoder learns the shape of the events from the first batch and
- * generates one loop per field for it; a batch that does not fit widens the shape, at most a few times, after which all
- * goes through the platform's serializer. A shape is announced in a frame of its own before it is used.
+ * generates a loop for it (`generated-columns.ts`); a batch that does not fit widens the shape, at most a few times,
+ * after which all goes through the platform's serializer. A shape is announced in a frame of its own before it is used.
  *
- *   data   │ 0 │ count │ watermark f64 │ shape id │ keys │ timestamps … │ keys … │ columns …
+ *   data   │ 0 │ count │ watermark f64 │ shape │ flags │ position of text │ 0 │
+ *          │ a word a column of strings │ columns … │ timestamps │ keys │ text │
  *   shape  │ 1 │ id │ length │ JSON │        control  │ kind │ 0 │ number f64 │
  *
- * The watermark of a data frame comes after its events.
+ * The watermark of a data frame comes after its events. Frames of one channel are decoded in the order in which they
+ * were encoded: dictionaries of strings are built up on both sides.
  */
 import { assert } from '../../base/assert.ts'
 import { NO_TIMESTAMP, type Key } from '../operators/operator.ts'
 import { ColumnReader, ColumnWriter } from './event-columns.ts'
-import { learnShape, widenShape, type Shape } from './event-shape.ts'
+import { learnShape, widenNumbers, widenShape, type Shape } from './event-shape.ts'
+import {
+  countStrings,
+  generateDecoder,
+  generateEncoder,
+  type DecodeColumns,
+  type EncodeColumns,
+} from './generated-columns.ts'
+import { StringColumnReader, StringColumnWriter, TextReader, TextWriter } from './string-columns.ts'
 
 export const FRAME = { data: 0, shape: 1, barrier: 2, idle: 3, active: 4, end: 5, watermark: 6 } as const
 
+const HEADER_BYTES = 32
 const KEYS = { none: 0, numbers: 1, strings: 2, mixed: 3 } as const
 const NO_TIMESTAMPS = 16
-/** After so many shapes the events are taken to have none. */
+/** After so many shapes the events are taken to have none; after half of them numbers have room for any. */
 const SHAPES_MAX = 8
 
-type ColumnEncoder = (values: readonly unknown[], writer: ColumnWriter) => boolean
-type ColumnDecoder = (count: number, reader: ColumnReader) => unknown[]
+interface Events {
+  readonly values: readonly unknown[]
+  readonly timestamps: readonly number[]
+  readonly keys: readonly Key[]
+}
 
 export class EventEncoder {
   readonly #writer = new ColumnWriter()
+  readonly #text = new TextWriter()
+  readonly #keys = new StringColumnWriter(this.#text)
   #shape: Shape | undefined
   #shapeId = -1
-  #encode: ColumnEncoder = () => false
+  #announcedId = -1
+  #encode: EncodeColumns = () => false
+  #strings: readonly StringColumnWriter[] = []
 
-  /** The frame of a batch: valid until the next call. `announce` is called with the frame of a new shape first. */
-  encode(
-    batch: {
-      readonly values: readonly unknown[]
-      readonly timestamps: readonly number[]
-      readonly keys: readonly Key[]
-    },
-    watermarkMs: number,
-    announce: (shapeId: number, frame: () => Buffer) => void,
-  ): Buffer {
+  /** The frame of a batch: valid until the next call. `announce` gets the frame of its shape, if that is new, before. */
+  encode(batch: Events, watermarkMs: number, announce: (shape: Buffer) => void): Buffer {
     if (this.#shape === undefined) this.#learn(learnShape(batch.values))
-    let frame = this.#tryEncode(batch, watermarkMs)
-    while (frame === undefined) {
-      const learned = learnShape(batch.values)
-      this.#learn(this.#shapeId + 1 >= SHAPES_MAX ? 'any' : widenShape(this.#shape!, learned))
-      frame = this.#tryEncode(batch, watermarkMs)
-    }
-    const { buffer, position } = this.#writer
-    announce(this.#shapeId, () => this.#shapeFrame())
-    return buffer.subarray(0, position)
+    while (!this.#encodeValues(batch.values)) this.#learn(this.#widened(batch.values))
+    const writer = this.#writer
+    const keyKind = kindOfKeys(batch.keys)
+    const timeless = batch.timestamps.every((timestamp) => timestamp === NO_TIMESTAMP)
+    if (!timeless) writer.numbers(batch.timestamps)
+    if (keyKind === KEYS.numbers) writer.numbers(batch.keys as readonly number[])
+    else if (keyKind === KEYS.strings) this.#encodeKeys(batch.keys as readonly string[])
+    else writer.anything(batch.keys)
+    const textAt = writer.append(this.#text.buffer, this.#text.position)
+    const { words, floats } = writer
+    words[0] = FRAME.data
+    words[1] = batch.values.length
+    floats[1] = watermarkMs
+    words[4] = this.#shapeId
+    words[5] = keyKind | (timeless ? NO_TIMESTAMPS : 0)
+    words[6] = textAt
+    if (this.#announcedId !== this.#shapeId) announce(this.#shapeFrame())
+    this.#announcedId = this.#shapeId
+    return writer.bytes.subarray(0, writer.position)
   }
 
-  #tryEncode(
-    {
-      values,
-      timestamps,
-      keys,
-    }: {
-      readonly values: readonly unknown[]
-      readonly timestamps: readonly number[]
-      readonly keys: readonly Key[]
-    },
-    watermarkMs: number,
-  ): Buffer | undefined {
+  /** When it fails the shape changes, and with it the columns of strings: what they took for sent was not. */
+  #encodeValues(values: readonly unknown[]): boolean {
     const writer = this.#writer
-    const keyKind = kindOfKeys(keys)
-    const timeless = timestamps.every((timestamp) => timestamp === NO_TIMESTAMP)
-    writer.position = 0
-    writer.word(FRAME.data)
-    writer.word(values.length)
-    writer.float(watermarkMs)
-    writer.word(this.#shapeId)
-    writer.word(keyKind | (timeless ? NO_TIMESTAMPS : 0))
-    if (!timeless) writer.numbers(timestamps)
-    if (keyKind === KEYS.numbers) writer.numbers(keys as readonly number[])
-    else if (keyKind === KEYS.strings) writer.strings(keys as readonly string[])
-    else if (keyKind === KEYS.mixed) writer.anything(keys)
-    return this.#encode(values, writer) ? writer.buffer : undefined
+    this.#text.position = 0
+    writer.position = HEADER_BYTES
+    const start = writer.reserve(this.#strings.length * 4) >> 2
+    for (const [n, column] of this.#strings.entries()) writer.words[start + n] = column.begin()
+    return this.#encode(values, writer, this.#strings)
+  }
+
+  #encodeKeys(keys: readonly string[]): void {
+    const writer = this.#writer
+    const column = this.#keys
+    const start = writer.reserve(4 + keys.length * 4) >> 2
+    const { words } = writer
+    words[start] = column.begin()
+    for (let i = 0; i < keys.length; i++) words[start + 1 + i] = column.word(keys[i]!)
+  }
+
+  #widened(values: readonly unknown[]): Shape {
+    const shapes = this.#shapeId + 1
+    if (shapes >= SHAPES_MAX) return 'any'
+    const widened = widenShape(this.#shape!, learnShape(values))
+    return shapes >= SHAPES_MAX / 2 ? widenNumbers(widened) : widened
   }
 
   #learn(shape: Shape): void {
     this.#shape = shape
     this.#shapeId++
     this.#encode = generateEncoder(shape)
+    this.#strings = Array.from({ length: countStrings(shape) }, () => new StringColumnWriter(this.#text))
   }
 
   #shapeFrame(): Buffer {
@@ -107,6 +126,7 @@ export function controlFrame(kind: number, value: number): Buffer {
 export type DecodedFrame =
   | {
       readonly kind: 'data'
+      /** Arrays that the next frame uses again. */
       readonly values: unknown[]
       readonly timestamps: number[]
       readonly keys: Key[]
@@ -116,29 +136,70 @@ export type DecodedFrame =
   | { readonly kind: 'nothing' }
 
 export class EventDecoder {
-  readonly #decoders = new Map<number, ColumnDecoder>()
+  #shapeId = -1
+  #decode: DecodeColumns = () => {}
+  #strings: readonly StringColumnReader[] = []
+  readonly #keyStrings = new StringColumnReader()
+  readonly #values: unknown[] = []
+  readonly #timestamps: number[] = []
+  readonly #keys: Key[] = []
 
   decode(frame: Buffer): DecodedFrame {
     const kind = frame.readUInt32LE(0)
     if (kind === FRAME.shape) {
-      const shape = JSON.parse(frame.toString('utf8', 12, 12 + frame.readUInt32LE(8))) as Shape
-      this.#decoders.set(frame.readUInt32LE(4), generateDecoder(shape))
+      this.#learn(frame)
       return { kind: 'nothing' }
     }
     if (kind !== FRAME.data) return { kind: 'control', control: kind, value: frame.readDoubleLE(8) }
     const count = frame.readUInt32LE(4)
-    const watermarkMs = frame.readDoubleLE(8)
-    const decoder = this.#decoders.get(frame.readUInt32LE(16))
-    assert(decoder !== undefined, 'a shape is announced before it is used')
+    assert(frame.readUInt32LE(16) === this.#shapeId, 'a shape is announced before it is used')
     const flags = frame.readUInt32LE(20)
-    const reader = new ColumnReader(frame, 24)
-    const timestamps =
-      (flags & NO_TIMESTAMPS) === 0
-        ? Array.from(reader.numbers(count))
-        : Array.from({ length: count }, () => NO_TIMESTAMP)
-    const keys = readKeys(reader, flags & 3, count)
-    return { kind: 'data', values: decoder(count, reader), timestamps, keys, watermarkMs }
+    const text = new TextReader(frame, frame.readUInt32LE(24))
+    const reader = new ColumnReader(frame, HEADER_BYTES)
+    const told = reader.words(this.#strings.length)
+    for (const [n, column] of this.#strings.entries()) column.begin(text, told[n]!)
+    const values = this.#values
+    values.length = count
+    this.#decode(count, reader, this.#strings, values)
+    const timestamps = this.#timestamps
+    if ((flags & NO_TIMESTAMPS) === 0) copyInto(timestamps, reader.floats(count))
+    else fillInto(timestamps, count)
+    const keys = this.#readKeys(reader, text, flags & 3, count)
+    return { kind: 'data', values, timestamps, keys, watermarkMs: frame.readDoubleLE(8) }
   }
+
+  #learn(frame: Buffer): void {
+    const shape = JSON.parse(frame.toString('utf8', 12, 12 + frame.readUInt32LE(8))) as Shape
+    this.#shapeId = frame.readUInt32LE(4)
+    this.#decode = generateDecoder(shape)
+    this.#strings = Array.from({ length: countStrings(shape) }, () => new StringColumnReader())
+  }
+
+  #readKeys(reader: ColumnReader, text: TextReader, kind: number, count: number): Key[] {
+    if (kind === KEYS.mixed) return reader.anything() as Key[]
+    const keys = this.#keys
+    if (kind === KEYS.numbers) {
+      copyInto(keys, reader.floats(count))
+      return keys
+    }
+    const words = reader.words(count + 1)
+    const column = this.#keyStrings
+    column.begin(text, words[0]!)
+    keys.length = count
+    for (let i = 0; i < count; i++) keys[i] = column.read(words[i + 1]!)
+    return keys
+  }
+}
+
+function copyInto(target: Key[], source: Float64Array): void {
+  const { length } = source
+  target.length = length
+  for (let i = 0; i < length; i++) target[i] = source[i]!
+}
+
+function fillInto(target: number[], count: number): void {
+  target.length = count
+  target.fill(NO_TIMESTAMP)
 }
 
 function kindOfKeys(keys: readonly Key[]): number {
@@ -146,72 +207,4 @@ function kindOfKeys(keys: readonly Key[]): number {
   for (let i = 0; i < keys.length; i++) if (typeof keys[i] === 'string') strings++
   if (strings === 0) return KEYS.numbers
   return strings === keys.length ? KEYS.strings : KEYS.mixed
-}
-
-function readKeys(reader: ColumnReader, kind: number, count: number): Key[] {
-  if (kind === KEYS.numbers) return Array.from(reader.numbers(count))
-  return kind === KEYS.strings ? reader.strings(count) : (reader.anything() as Key[])
-}
-
-/**
- * The text of the encoder: first that every object has exactly the fields, then a column a field, each of which gives
- * up at the first value of another type. It holds field names only as string literals.
- */
-function generateEncoder(shape: Shape): ColumnEncoder {
-  const body: string[] = []
-  const visit = (at: Shape, path: string): void => {
-    if (typeof at === 'string') {
-      const method = { number: 'numbers', string: 'strings', boolean: 'booleans', any: 'anything' }[at]
-      body.push('{ const column = []; for (let i = 0; i < count; i++) {', `const x = values[i]${path}`)
-      if (at !== 'any') body.push(`if (typeof x !== '${at}') return false`)
-      body.push(`column.push(x) } writer.${method}(column) }`)
-      return
-    }
-    body.push(
-      `for (let i = 0; i < count; i++) { const o = values[i]${path}`,
-      `if (typeof o !== 'object' || o === null) return false`,
-    )
-    body.push(`let n = 0; for (const name in o) n++; if (n !== ${at.fields.length}) return false`)
-    for (const [name, field] of at.fields) {
-      // A missing field of a typed column is found by its type.
-      if (field === 'any') body.push(`if (!(${JSON.stringify(name)} in o)) return false`)
-    }
-    body.push('}')
-    for (const [name, field] of at.fields) visit(field, `${path}[${JSON.stringify(name)}]`)
-  }
-  visit(shape, '')
-  // eslint-disable-next-line @typescript-eslint/no-implied-eval -- one loop per field is what makes this fast.
-  return new Function(
-    'values',
-    'writer',
-    ['"use strict"', 'const count = values.length', ...body, 'return true'].join('\n'),
-  ) as ColumnEncoder
-}
-
-function generateDecoder(shape: Shape): ColumnDecoder {
-  const columns: string[] = []
-  const visit = (at: Shape): string => {
-    if (typeof at !== 'string') {
-      return `{ ${at.fields.map(([name, field]) => `${JSON.stringify(name)}: ${visit(field)}`).join(', ')} }`
-    }
-    const name = `c${columns.length}`
-    const read = {
-      number: 'numbers(count)',
-      string: 'strings(count)',
-      boolean: 'booleans(count)',
-      any: 'anything()',
-    }[at]
-    columns.push(`const ${name} = reader.${read}`)
-    return `${name}[i]`
-  }
-  const literal = visit(shape)
-  const text = [
-    '"use strict"',
-    ...columns,
-    'const values = []',
-    `for (let i = 0; i < count; i++) values.push(${literal})`,
-    'return values',
-  ]
-  // eslint-disable-next-line @typescript-eslint/no-implied-eval -- builds all events in one place, of one hidden class.
-  return new Function('count', 'reader', text.join('\n')) as ColumnDecoder
 }

@@ -2,7 +2,10 @@
  * What the events of a stream look like, learned from the events: plain objects with the same fields of the same
  * types can be sent column by column; whatever does not fit is `any` and goes through the platform's serializer.
  */
-export type Shape = 'number' | 'string' | 'boolean' | 'any' | ObjectShape
+export type Shape = ScalarShape | ObjectShape
+
+/** `int32`: whole numbers of 32 bits, but not −0. */
+export type ScalarShape = 'int32' | 'number' | 'string' | 'boolean' | 'any'
 
 export interface ObjectShape {
   readonly fields: readonly (readonly [name: string, shape: Shape])[]
@@ -19,6 +22,7 @@ export function learnShape(values: readonly unknown[]): Shape {
 /** The shape that covers both: where they differ, anything. */
 export function widenShape(left: Shape, right: Shape): Shape {
   if (left === right) return left
+  if (isNumber(left) && isNumber(right)) return 'number'
   if (typeof left === 'string' || typeof right === 'string') return 'any'
   if (left.fields.length !== right.fields.length) return 'any'
   const fields = left.fields.map(([name, shape], i): readonly [string, Shape] | undefined => {
@@ -28,15 +32,22 @@ export function widenShape(left: Shape, right: Shape): Shape {
   return fields.every((field) => field !== undefined) ? { fields } : 'any'
 }
 
+/** The shape with room for any number wherever there was only for whole ones. */
+export function widenNumbers(shape: Shape): Shape {
+  if (typeof shape === 'string') return shape === 'int32' ? 'number' : shape
+  return { fields: shape.fields.map(([name, field]) => [name, widenNumbers(field)]) }
+}
+
 function shapeOf(values: readonly unknown[], depth: number): Shape {
   const first = values[0]
   switch (typeof first) {
     case 'number':
+      if (values.every(isInt32)) return 'int32'
+      return values.every((value) => typeof value === 'number') ? 'number' : 'any'
     case 'string':
-    case 'boolean': {
-      const type = typeof first
-      return values.every((value) => typeof value === type) ? (type as Shape) : 'any'
-    }
+      return values.every((value) => typeof value === 'string') ? 'string' : 'any'
+    case 'boolean':
+      return values.every((value) => typeof value === 'boolean') ? 'boolean' : 'any'
     case 'object':
       return depth === 0 ? 'any' : objectShape(values, depth)
     default:
@@ -67,4 +78,12 @@ function objectShape(values: readonly unknown[], depth: number): Shape {
 function isRecord(value: unknown): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
   return Object.prototype.toString.call(value) === '[object Object]' && !(value instanceof Error)
+}
+
+function isNumber(shape: Shape): boolean {
+  return shape === 'int32' || shape === 'number'
+}
+
+function isInt32(value: unknown): boolean {
+  return typeof value === 'number' && Object.is(value, value | 0)
 }

@@ -31,7 +31,6 @@ interface Target {
   backlog: { readonly bytes: Uint8Array; readonly more: boolean }[]
   watermarkMs: number
   sentWatermarkMs: number
-  announcedShape: number
   /** Whether the events waited when `flushOld` came by. */
   old: boolean
 }
@@ -69,7 +68,6 @@ export class ExchangeWriter implements Receiver {
       backlog: [],
       watermarkMs: WATERMARK_START,
       sentWatermarkMs: WATERMARK_START,
-      announcedShape: -1,
       old: false,
     }))
     this.#self = this.#targets[port.subtask]!
@@ -168,14 +166,8 @@ export class ExchangeWriter implements Receiver {
     if (target.ring === undefined) {
       if (values.length > 0) this.#gate.self.batch({ values, timestamps, keys })
     } else if (values.length > 0) {
-      const frame = target.encoder.encode(
-        { values, timestamps, keys },
-        target.watermarkMs,
-        (shapeId, shapeFrame) => {
-          if (shapeId === target.announcedShape) return
-          target.announcedShape = shapeId
-          this.#write(target, shapeFrame())
-        },
+      const frame = target.encoder.encode({ values, timestamps, keys }, target.watermarkMs, (shape) =>
+        this.#write(target, shape),
       )
       this.#write(target, frame)
     } else if (target.watermarkMs > target.sentWatermarkMs) {

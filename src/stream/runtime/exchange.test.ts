@@ -65,7 +65,7 @@ function roundTrip(batches: readonly (readonly unknown[])[]): unknown[][] {
     }
     const shapes: Buffer[] = []
     const frame = Buffer.from(
-      Uint8Array.from(encoder.encode(batch, 77, (_, shape) => shapes.push(shape()))).buffer,
+      Uint8Array.from(encoder.encode(batch, 77, (shape) => shapes.push(shape))).buffer,
     )
     for (const shape of shapes) assert.equal(decoder.decode(shape).kind, 'nothing')
     const decoded = decoder.decode(frame)
@@ -73,7 +73,7 @@ function roundTrip(batches: readonly (readonly unknown[])[]): unknown[][] {
     assert.deepEqual(decoded.timestamps, batch.timestamps)
     assert.deepEqual(decoded.keys, batch.keys)
     assert.equal(decoded.watermarkMs, 77)
-    return decoded.values
+    return [...decoded.values]
   })
 }
 
@@ -129,6 +129,39 @@ test('shapes that change, unusual values and names survive', () => {
     [{ a: 1, b: 'x' }],
   ]
   assert.deepEqual(roundTrip(batches), batches)
+})
+
+test('whole numbers get room for others when they come, and keep it', () => {
+  const numbers = [
+    [{ a: 1, b: 2 }],
+    [{ a: 1, b: 2 ** 40 }],
+    [{ a: -0, b: 1 }],
+    [{ a: 1.5, b: NaN }],
+    [{ a: 5, b: 1n }],
+  ]
+  assert.deepEqual(roundTrip(numbers), numbers)
+})
+
+test('strings survive: repeated, unique, long, beyond Latin-1 and without UTF-8', () => {
+  const odd = [
+    '',
+    'ä',
+    'x'.repeat(65),
+    'x'.repeat(1000),
+    '\u{1f600}',
+    'half \ud83d of it',
+    'other half \ude00',
+  ]
+  const batches: { readonly often: string; readonly once: string }[][] = []
+  // More frames than a column that is found not to repeat goes without its dictionary.
+  for (let frame = 0; frame < 300; frame++) {
+    const row = (i: number): { often: string; once: string } => ({
+      often: i % 8 === 7 ? odd[frame % odd.length]! : `kind ${i % 5}`,
+      once: frame < 200 ? `number ${frame} ${i}` : `now kind ${i % 3}`,
+    })
+    batches.push(Array.from({ length: 100 }, (_, i) => row(i)))
+  }
+  for (const [frame, values] of roundTrip(batches).entries()) assert.deepEqual(values, batches[frame])
 })
 
 interface Side {
