@@ -126,6 +126,8 @@ export const BROKER_SETTINGS = {
     ['delete', 'compact'],
     'What happens to old segments: delete, compact, or both.',
   ),
+  'log.cleaner.enable': bool(true, 'Whether topics with cleanup.policy=compact are compacted.'),
+  'log.cleaner.backoff.ms': long(15_000, 1, 'How often partitions to compact are looked for.'),
   'log.cleaner.delete.retention.ms': long(86_400_000, 0, 'How long tombstones stay in a compacted topic.'),
   'log.cleaner.min.compaction.lag.ms': long(0, 0, 'How long a record stays uncompacted at least.'),
   'log.index.interval.bytes': int(4096, 0, 'How many bytes of log per entry of the offset index.'),

@@ -156,6 +156,8 @@ class RunningBroker implements Broker {
     }
     Object.assign(advertised, reachable)
     this.#every(config['log.retention.check.interval.ms'], () => logDirectory.applyRetention(clock.nowMs()))
+    if (config['log.cleaner.enable'])
+      this.#every(config['log.cleaner.backoff.ms'], () => logDirectory.compact(clock.nowMs()))
     const idleMs = config['connections.max.idle.ms']
     if (idleMs >= 0)
       this.#every(Math.min(MAX_SWEEP_INTERVAL_MS, Math.max(1, idleMs / 2)), () => this.#closeIdle(idleMs))

@@ -6,11 +6,12 @@ import { AtomicFile } from './atomic-file.ts'
 import { decodeOffsetCheckpoint, encodeOffsetCheckpoint } from './checkpoint-files.ts'
 import type { PartitionLog } from './partition-log.ts'
 
-/** The two files that say, for all partitions, up to where records are on the device and up to where they are deleted. */
+/** The files that say, for all partitions, up to where records are on the device, deleted, and compacted. */
 export class LogCheckpoints {
   readonly #partitions: () => Iterable<PartitionLog>
   readonly #recoveryPoints: AtomicFile
   readonly #logStarts: AtomicFile
+  readonly #cleaned: AtomicFile
   readonly #disk: Disk
   readonly #report: Report
 
@@ -34,16 +35,23 @@ export class LogCheckpoints {
       path: join(directory, 'log-start-offset-checkpoint'),
       render: () => this.#render((partition) => partition.logStartOffset),
     })
+    this.#cleaned = new AtomicFile({
+      disk,
+      path: join(directory, 'cleaner-offset-checkpoint'),
+      render: () => this.#render((partition) => partition.cleanedTo),
+    })
   }
 
   /** What the files say, by `topic-partition`; damaged ones say nothing. */
   read(): {
     readonly recoveryPoints: ReadonlyMap<string, number>
     readonly logStarts: ReadonlyMap<string, number>
+    readonly cleaned: ReadonlyMap<string, number>
   } {
     return {
       recoveryPoints: this.#read(this.#recoveryPoints.path),
       logStarts: this.#read(this.#logStarts.path),
+      cleaned: this.#read(this.#cleaned.path),
     }
   }
 
@@ -60,9 +68,13 @@ export class LogCheckpoints {
     return this.#logStarts.save()
   }
 
+  saveCleaned(): Promise<void> {
+    return this.#cleaned.save()
+  }
+
   /** Resolves when nothing is being written. */
   async idle(): Promise<void> {
-    await Promise.all([this.#recoveryPoints.idle(), this.#logStarts.idle()])
+    await Promise.all([this.#recoveryPoints.idle(), this.#logStarts.idle(), this.#cleaned.idle()])
   }
 
   #render(offsetOf: (partition: PartitionLog) => number): string {

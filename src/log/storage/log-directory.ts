@@ -49,6 +49,7 @@ export class LogDirectory {
   readonly #context: PartitionContext
   readonly #checkpoints: LogCheckpoints
   #producerIds!: ProducerIds
+  #compacting = false
   #checkpointTimer: Timer | undefined
   #removals: Promise<void> = Promise.resolve()
   #closed: Promise<void> | undefined
@@ -89,6 +90,7 @@ export class LogDirectory {
       producerIdExpirationMs: this.#config.producerIdExpirationMs,
       topicsSynced: () => this.#registry.synced(),
       onDirty: (partition) => this.#flush.dirty(partition),
+      recoveryPointsSaved: () => this.#checkpoints.saveRecoveryPoints(),
       logStartsSaved: () => this.#checkpoints.saveLogStarts(),
     }
   }
@@ -221,6 +223,32 @@ export class LogDirectory {
     }
   }
 
+  /**
+   * Compacts the partitions where it is time, in the background and one after the other; to be called every few seconds.
+   * Not the internal topics, whose coordinators write their state anew. What fails is reported.
+   */
+  async compact(nowMs: number): Promise<void> {
+    if (this.#compacting) return
+    this.#compacting = true
+    let compacted = false
+    for (const topic of [...this.#topics.values()]) {
+      if (topic.internal) continue
+      for (const partition of topic.partitions) {
+        try {
+          if ((await partition.compact(nowMs)) > 0) compacted = true
+        } catch (error) {
+          this.#report('error', 'compaction failed', {
+            topic: topic.name,
+            partition: partition.partition,
+            reason: messageOf(error),
+          })
+        }
+      }
+    }
+    if (compacted) await this.#attempt('how far compaction is was not saved', this.#checkpoints.saveCleaned())
+    this.#compacting = false
+  }
+
   /** Writes recovery points down. Happens by itself from time to time and at `close`. */
   checkpoint(): Promise<void> {
     return this.#checkpoints.saveRecoveryPoints()
@@ -267,7 +295,7 @@ export class LogDirectory {
       registry: this.#registry,
       adoptAll: options.adoptAll,
     })
-    const { recoveryPoints, logStarts } = this.#checkpoints.read()
+    const { recoveryPoints, logStarts, cleaned } = this.#checkpoints.read()
     for (const entry of this.#registry.topics()) {
       const topic = new MutableTopic(entry, this.#typedConfig(entry.config))
       for (let partition = 0; partition < entry.partitions; partition++) {
@@ -277,6 +305,7 @@ export class LogDirectory {
             cleanShutdown,
             recoveryPoint: recoveryPoints.get(key) ?? 0,
             logStartOffset: logStarts.get(key) ?? 0,
+            cleanedTo: cleaned.get(key) ?? 0,
           }),
         )
       }
@@ -302,6 +331,7 @@ export class LogDirectory {
       readonly cleanShutdown: boolean
       readonly recoveryPoint: number
       readonly logStartOffset: number
+      readonly cleanedTo: number
     },
   ): PartitionLog {
     const path = join(this.path, `${topic.name}-${partition}`)
@@ -332,6 +362,7 @@ export class LogDirectory {
       config: topic.config,
       opened,
       created,
+      cleanedTo: known.cleanedTo,
     })
   }
 
@@ -342,7 +373,12 @@ export class LogDirectory {
         const path = join(this.path, `${topic.name}-${partition}`)
         if (this.#world.disk.stat(path) !== undefined) retireDirectory(this.#world, path, 'stray')
         made.push(
-          this.#openPartition(topic, partition, { cleanShutdown: true, recoveryPoint: 0, logStartOffset: 0 }),
+          this.#openPartition(topic, partition, {
+            cleanShutdown: true,
+            recoveryPoint: 0,
+            logStartOffset: 0,
+            cleanedTo: 0,
+          }),
         )
       }
     } catch (error) {

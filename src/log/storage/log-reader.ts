@@ -49,6 +49,11 @@ export class LogReader {
     }
   }
 
+  /** To be called when batches have moved: places that are remembered are not theirs any more. */
+  forgetPlaces(): void {
+    this.#cursorOffsets.fill(-1)
+  }
+
   #locate(segment: Segment, offset: number): number {
     if (segment === this.#segments.active) {
       const position = this.#recent.find(offset)

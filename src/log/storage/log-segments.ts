@@ -56,6 +56,16 @@ export class LogSegments {
     return this.#segments.splice(0, count)
   }
 
+  /** Puts one segment in the place of several that follow one another, none of which is the active one. */
+  replace(old: readonly Segment[], replacement: Segment): void {
+    const index = this.#segments.indexOf(old[0]!)
+    assert(
+      index >= 0 && index + old.length < this.#segments.length,
+      'what is replaced is there, and not active',
+    )
+    this.#segments.splice(index, old.length, replacement)
+  }
+
   sizeBytes(): number {
     let total = 0
     for (const segment of this.#segments) total += segment.sizeBytes

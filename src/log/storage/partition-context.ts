@@ -14,6 +14,8 @@ export interface PartitionContext {
   readonly topicsSynced: () => Promise<void>
   /** Called at every append: there is something to sync. */
   readonly onDirty: (partition: PartitionLog) => void
+  /** Resolves when the recovery points of this moment are on the device. */
+  readonly recoveryPointsSaved: () => Promise<void>
   /** Resolves when the log start offsets of this moment are on the device. */
   readonly logStartsSaved: () => Promise<void>
 }

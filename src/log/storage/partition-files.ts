@@ -1,3 +1,4 @@
+import { join } from 'node:path/posix'
 import { LogReader } from './log-reader.ts'
 import type { LogSegments } from './log-segments.ts'
 import type { PartitionContext } from './partition-context.ts'
@@ -6,7 +7,8 @@ import { ProducerSnapshots } from './producer-snapshots.ts'
 import type { ProducerStates } from './producer-states.ts'
 import { RecentBatches } from './recent-batches.ts'
 import { mustRoll } from './roll-policy.ts'
-import { Segment } from './segment.ts'
+import { segmentFileName } from './segment-file-names.ts'
+import { Segment, type SegmentPlace } from './segment.ts'
 import type { TopicConfig } from './topic-config.ts'
 import type { AbortedTransaction } from './transaction-index.ts'
 
@@ -108,15 +110,7 @@ export class PartitionFiles {
   roll(endOffset: number, nowMs: number): void {
     this.#settled = false
     const closed = this.segments.active
-    const created = Segment.create(
-      {
-        files: this.#context.files,
-        directory: this.#path,
-        baseOffset: endOffset,
-        indexIntervalBytes: () => this.#config().indexIntervalBytes,
-      },
-      nowMs,
-    )
+    const created = Segment.create(this.placeOf(endOffset), nowMs)
     this.segments.add(created)
     this.#recent.restartAt(endOffset)
     this.#unsynced.push(closed)
@@ -153,6 +147,28 @@ export class PartitionFiles {
     for (const segment of removed) segment.remove()
     this.#directoryDirty = true
     return removed.length
+  }
+
+  /** Where a segment's files lie. */
+  placeOf(baseOffset: number): SegmentPlace {
+    return {
+      files: this.#context.files,
+      directory: this.#path,
+      baseOffset,
+      indexIntervalBytes: () => this.#config().indexIntervalBytes,
+    }
+  }
+
+  /** Whether a compaction's outcome that begins at the place was decided on and has not got its name. */
+  isSwapPending({ directory, baseOffset }: SegmentPlace): boolean {
+    const path = join(directory, `${segmentFileName(baseOffset, 'log')}.swap`)
+    return this.#context.files.disk.stat(path) !== undefined
+  }
+
+  /** Reads go to `replacement` from now on. */
+  replaceSegments(old: readonly Segment[], replacement: Segment): void {
+    this.segments.replace(old, replacement)
+    this.reader.forgetPlaces()
   }
 
   abortedTransactions(range: { readonly from: number; readonly to: number }): readonly AbortedTransaction[] {

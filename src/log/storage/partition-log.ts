@@ -12,6 +12,7 @@ import {
   setPartitionLeaderEpoch,
 } from '../protocol/record-batch.ts'
 import { AtomicFile } from './atomic-file.ts'
+import { LogCompaction } from './compaction/log-compaction.ts'
 import { encodeLeaderEpochs } from './checkpoint-files.ts'
 import { GroupCommit } from './group-commit.ts'
 import type { LeaderEpochs } from './leader-epochs.ts'
@@ -19,9 +20,9 @@ import type { ReadBuffers } from './log-reader.ts'
 import type { PartitionContext } from './partition-context.ts'
 import { PartitionFiles } from './partition-files.ts'
 import type { OpenedPartition } from './partition-recovery.ts'
-import type { AppendResult, ReadResult } from './partition-results.ts'
+import { type AppendResult, answerTo, appendedAt, type ReadResult, refusedBy } from './partition-results.ts'
 import { applyMarker } from './producer-replay.ts'
-import type { OpenTransaction, ProducerState, ProducerStates, ProducerVerdict } from './producer-states.ts'
+import type { OpenTransaction, ProducerState, ProducerStates } from './producer-states.ts'
 import { expiredSegments } from './retention.ts'
 import { SegmentDeletion } from './segment-deletion.ts'
 import { offsetForTimestamp, offsetOfMaxTimestamp, type TimestampedOffset } from './timestamp-lookup.ts'
@@ -52,9 +53,12 @@ export class PartitionLog {
   readonly #leaderEpochFile: AtomicFile
   readonly #commit: GroupCommit
   readonly #deletion: SegmentDeletion
+  readonly #compaction: LogCompaction
   readonly #listeners = new Set<() => void>()
   #config: TopicConfig
   #endOffset: number
+  /** Recovery took something away from the end of the log. */
+  readonly #wasCut: boolean
   #logStartOffset: number
   /** The partition's existence, or its leader epoch, has to reach the device before further records count as durable. */
   #metadataDirty: boolean
@@ -70,6 +74,8 @@ export class PartitionLog {
     readonly opened: OpenedPartition
     /** The directory was made just now. */
     readonly created: boolean
+    /** Compaction was here before, up to this offset. */
+    readonly cleanedTo: number
   }) {
     const { opened } = options
     this.topic = options.topic
@@ -86,6 +92,7 @@ export class PartitionLog {
     })
     this.#leaderEpochs = opened.leaderEpochs
     this.#endOffset = opened.endOffset
+    this.#wasCut = opened.cut !== undefined
     this.#logStartOffset = opened.logStartOffset
     this.#metadataDirty = options.created
     if (this.#leaderEpochs.all().length === 0) this.#leaderEpochs.begin(0, opened.logStartOffset)
@@ -101,6 +108,14 @@ export class PartitionLog {
       moveStart: (offset) => this.#moveStart(offset),
       startSaved: () => this.#context.logStartsSaved(),
       onFailure: (reason) => this.#report('warn', 'segments were not deleted', { reason }),
+    })
+    this.#compaction = new LogCompaction({
+      ...options,
+      files: this.#files,
+      producers: this.#producers,
+      config: () => this.#config,
+      log: this,
+      onBroken: (reason) => this.#refuse(`compaction was interrupted: ${reason}`),
     })
     this.#commit = new GroupCommit(opened.durableOffset, {
       place: { topic: options.topic, partition: options.partition },
@@ -137,6 +152,11 @@ export class PartitionLog {
     return this.#leaderEpochs.current
   }
 
+  /** Compaction has been below. */
+  get cleanedTo(): number {
+    return this.#compaction.cleanedTo
+  }
+
   /** Bytes of all segment files. */
   get sizeBytes(): number {
     return this.#files.segments.sizeBytes()
@@ -167,7 +187,7 @@ export class PartitionLog {
   ): AppendResult {
     assert(batch.length === header.sizeBytes, 'append takes exactly one batch')
     const refusal = this.refusal
-    if (refusal !== undefined) return refused(refusal)
+    if (refusal !== undefined) return refusedBy(refusal)
     const nowMs = this.#context.clock.nowMs()
     const stampsTime = this.#config.timestampType === 'LogAppendTime'
     if (options.origin === 'client' && !stampsTime) {
@@ -175,7 +195,7 @@ export class PartitionLog {
       if (problem !== undefined) return { kind: 'rejected', error: ErrorCode.INVALID_TIMESTAMP, ...problem }
     }
     const verdict = this.#producers.check(header, options.origin)
-    if (verdict.kind !== 'accepted') return this.#answer(verdict, stampsTime)
+    if (verdict.kind !== 'accepted') return answerTo(verdict, this, stampsTime)
     if (stampsTime) setLogAppendTime(batch, 0, nowMs)
     const baseOffset = this.#endOffset
     const maxTimestampMs = stampsTime ? nowMs : header.maxTimestamp
@@ -183,7 +203,7 @@ export class PartitionLog {
     if (failure !== undefined) return failure
     this.#producers.apply(stampsTime ? { ...header, maxTimestamp: nowMs } : header, { baseOffset, nowMs })
     this.#advanced()
-    return this.#appended(baseOffset, stampsTime ? nowMs : -1)
+    return appendedAt(baseOffset, this, stampsTime ? nowMs : -1)
   }
 
   /** Appends the control batch that ends a producer's transaction here. */
@@ -194,9 +214,9 @@ export class PartitionLog {
     readonly coordinatorEpoch: number
   }): AppendResult {
     const refusal = this.refusal
-    if (refusal !== undefined) return refused(refusal)
+    if (refusal !== undefined) return refusedBy(refusal)
     const verdict = this.#producers.checkMarker(marker)
-    if (verdict.kind !== 'accepted') return this.#answer(verdict, false)
+    if (verdict.kind !== 'accepted') return answerTo(verdict, this, false)
     const nowMs = this.#context.clock.nowMs()
     const batch = controlBatch({ ...marker, timestampMs: nowMs })
     const { lastOffsetDelta } = readBatchHeader(batch, 0)
@@ -206,7 +226,7 @@ export class PartitionLog {
     const aborted = applyMarker(this.#producers, marker, { offset: baseOffset, nowMs })
     if (aborted !== undefined) this.#files.segments.active.transactions.append(aborted)
     this.#advanced()
-    return this.#appended(baseOffset, -1)
+    return appendedAt(baseOffset, this, -1)
   }
 
   /**
@@ -324,6 +344,11 @@ export class PartitionLog {
     return await this.#deletion.run(expired)
   }
 
+  /** Compacts the closed segments when it is time (`cleanup.policy=compact`); resolves with the bytes that it freed. */
+  compact(nowMs: number): Promise<number> {
+    return this.#deletion.exclusively(() => this.#compaction.run(nowMs))
+  }
+
   /** Makes sure that what was found or changed outside of appends is on the device: after recovery, before closing. */
   settle(): Promise<void> {
     return this.#commit.settle()
@@ -342,7 +367,8 @@ export class PartitionLog {
     this.#leaderEpochs.begin(this.#leaderEpochs.current + 1, this.#endOffset)
     this.#metadataDirty = true
     try {
-      await this.#commit.sync()
+      // A cut that the device does not know of brings back what was cut, behind what is appended next.
+      await (this.#wasCut ? this.settle() : this.#commit.sync())
     } catch (error) {
       this.#report('error', 'recovered partition could not be synced', { reason: messageOf(error) })
     }
@@ -465,35 +491,9 @@ export class PartitionLog {
     return expiredSegments(this.#files.segments.all(), { ...limits, logStartOffset: this.#logStartOffset })
   }
 
-  #answer(verdict: Exclude<ProducerVerdict, { kind: 'accepted' }>, stampsTime: boolean): AppendResult {
-    if (verdict.kind === 'rejected') return verdict
-    const { firstOffset, lastOffset, timestampMs } = verdict.batch
-    return {
-      kind: 'duplicate',
-      baseOffset: firstOffset,
-      lastOffset,
-      logAppendTimeMs: stampsTime ? timestampMs : -1,
-      logStartOffset: this.#logStartOffset,
-    }
-  }
-
-  #appended(baseOffset: number, logAppendTimeMs: number): AppendResult {
-    return {
-      kind: 'appended',
-      baseOffset,
-      lastOffset: this.#endOffset - 1,
-      logAppendTimeMs,
-      logStartOffset: this.#logStartOffset,
-    }
-  }
-
   #report(level: ReportLevel, event: string, fields: Readonly<Record<string, unknown>>): void {
     this.#context.report(level, event, { topic: this.topic, partition: this.partition, ...fields })
   }
-}
-
-function refused(error: MillraceError): AppendResult {
-  return { kind: 'rejected', error: ErrorCode.KAFKA_STORAGE_ERROR, message: error.message }
 }
 
 /** For work that nobody waits for; its failure is reported and kept where it happens. */

@@ -7,7 +7,8 @@ import type { PartitionContext } from './partition-context.ts'
 import { replayBatch } from './producer-replay.ts'
 import { decodeProducerSnapshot } from './producer-snapshot.ts'
 import { type ProducerState, ProducerStates } from './producer-states.ts'
-import { parseSegmentFileName, segmentFileName } from './segment-file-names.ts'
+import { openSegment, resumeSwaps } from './compaction/segment-swap.ts'
+import { parseSegmentFileName, parseSwappedLogName, segmentFileName } from './segment-file-names.ts'
 import { Segment, type SegmentPlace } from './segment.ts'
 
 /**
@@ -132,26 +133,25 @@ function findFiles(
   place: (baseOffset: number) => SegmentPlace,
 ): { segments: Segment[]; snapshotOffsets: number[] } {
   const disk = options.context.files.disk
+  resumeSwaps(disk, place, options.path)
   const names = disk.list(options.path)
   const present = new Set(names)
   const segments: Segment[] = []
   const snapshotOffsets: number[] = []
   for (const name of names) {
     const file = parseSegmentFileName(name)
-    if (file === undefined) {
+    const swapped = parseSwappedLogName(name)
+    if (swapped !== undefined) segments.push(openSegment(disk, { ...place(swapped), suffix: '.swap' }))
+    else if (file === undefined) {
       // What an interrupted deletion or compaction left behind.
       if (/\.(deleted|cleaned|tmp)$/.test(name)) disk.remove(join(options.path, name))
     } else if (file.kind === 'snapshot') snapshotOffsets.push(file.offset)
     else if (file.kind === 'log') {
-      const entry = disk.stat(join(options.path, name))!
-      segments.push(
-        Segment.existing(place(file.offset), {
-          sizeBytes: entry.sizeBytes,
-          modifiedMs: entry.modifiedMs,
-          hasTransactions: present.has(segmentFileName(file.offset, 'txnindex')),
-        }),
-      )
-    } else if (!present.has(segmentFileName(file.offset, 'log'))) disk.remove(join(options.path, name))
+      segments.push(openSegment(disk, place(file.offset)))
+    } else {
+      const logName = segmentFileName(file.offset, 'log')
+      if (!present.has(logName) && !present.has(`${logName}.swap`)) disk.remove(join(options.path, name))
+    }
   }
   return { segments, snapshotOffsets }
 }

@@ -1,4 +1,6 @@
-import type { ErrorCode } from '../protocol/error-code.ts'
+import type { MillraceError } from '../../base/millrace-error.ts'
+import { ErrorCode } from '../protocol/error-code.ts'
+import type { ProducerVerdict } from './producer-states.ts'
 import type { AbortedTransaction } from './transaction-index.ts'
 
 export type AppendResult =
@@ -35,3 +37,34 @@ export type ReadResult =
       readonly abortedTransactions: readonly AbortedTransaction[] | null
     })
   | (LogBounds & { readonly kind: 'out-of-range' })
+
+/** What a batch gets that its producer may not append, or has appended before. */
+export function answerTo(
+  verdict: Exclude<ProducerVerdict, { kind: 'accepted' }>,
+  log: { readonly logStartOffset: number },
+  stampsTime: boolean,
+): AppendResult {
+  if (verdict.kind === 'rejected') return verdict
+  const { firstOffset, lastOffset, timestampMs } = verdict.batch
+  return {
+    kind: 'duplicate',
+    baseOffset: firstOffset,
+    lastOffset,
+    logAppendTimeMs: stampsTime ? timestampMs : -1,
+    logStartOffset: log.logStartOffset,
+  }
+}
+
+export function appendedAt(
+  baseOffset: number,
+  log: { readonly endOffset: number; readonly logStartOffset: number },
+  logAppendTimeMs: number,
+): AppendResult {
+  const { endOffset, logStartOffset } = log
+  return { kind: 'appended', baseOffset, lastOffset: endOffset - 1, logAppendTimeMs, logStartOffset }
+}
+
+/** What every batch gets in a partition that takes no writes. */
+export function refusedBy(error: MillraceError): AppendResult {
+  return { kind: 'rejected', error: ErrorCode.KAFKA_STORAGE_ERROR, message: error.message }
+}

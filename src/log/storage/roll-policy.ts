@@ -21,7 +21,11 @@ export function mustRoll(
   const firstMs = active.firstTimestampMs ?? -1
   const spanMs =
     next.maxTimestampMs >= 0 && firstMs >= 0 ? next.maxTimestampMs - firstMs : nowMs - active.createdMs
-  if (spanMs > config.segmentMs) return true
+  // Only closed segments are compacted.
+  const limitMs = config.cleanupCompacts
+    ? Math.min(config.segmentMs, config.maxCompactionLagMs)
+    : config.segmentMs
+  if (spanMs > limitMs) return true
   const indexLimitBytes = config.segmentIndexBytes - INDEX_ENTRY_BYTES_MAX
   if (active.offsetIndex.sizeBytes > indexLimitBytes || active.timeIndex.sizeBytes > indexLimitBytes)
     return true

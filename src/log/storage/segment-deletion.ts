@@ -28,6 +28,13 @@ export class SegmentDeletion {
     return deletion
   }
 
+  /** Does other work on the segments while none is deleted. Rejects as the work does. */
+  exclusively<Result>(work: () => Promise<Result>): Promise<Result> {
+    const result = this.#last.then(work)
+    this.#last = result.catch(() => undefined)
+    return result
+  }
+
   /** Resolves when no deletion is under way. */
   async idle(): Promise<void> {
     await this.#last

@@ -8,6 +8,12 @@ export function segmentFileName(offset: number, kind: SegmentFileKind): string {
   return `${String(offset).padStart(20, '0')}.${kind}`
 }
 
+/** First offset of a segment whose `.log` is the outcome of a compaction that has not taken its name yet. */
+export function parseSwappedLogName(name: string): number | undefined {
+  const match = /^(\d{20})\.log\.swap$/.exec(name)
+  return match === null ? undefined : Number(match[1])
+}
+
 /** What a file is, or undefined when it is not a segment's. */
 export function parseSegmentFileName(
   name: string,

@@ -3,7 +3,7 @@ import { BATCH_HEADER_BYTES, type BatchHeader } from '../protocol/record-batch.t
 import { BatchScanner } from './batch-scanner.ts'
 import { OffsetIndex } from './offset-index.ts'
 import type { LogFile, OpenFiles } from './open-files.ts'
-import { segmentFileName } from './segment-file-names.ts'
+import { type SegmentFileKind, segmentFileName } from './segment-file-names.ts'
 import { TimeIndex } from './time-index.ts'
 import { TransactionIndex } from './transaction-index.ts'
 
@@ -23,8 +23,7 @@ export class Segment {
   readonly transactions: TransactionIndex
   readonly createdMs: number
   sizeBytes: number
-  readonly #files: OpenFiles
-  readonly #directory: string
+  readonly #place: SegmentPlace
   readonly #indexIntervalBytes: () => number
   #offsetIndex: OffsetIndex | undefined
   #timeIndex: TimeIndex | undefined
@@ -39,14 +38,11 @@ export class Segment {
     place: SegmentPlace,
     state: { readonly sizeBytes: number; readonly createdMs: number; readonly hasTransactions: boolean },
   ) {
+    this.#place = place
     this.baseOffset = place.baseOffset
-    this.#files = place.files
-    this.#directory = place.directory
     this.#indexIntervalBytes = place.indexIntervalBytes
-    this.log = place.files.file(join(place.directory, segmentFileName(place.baseOffset, 'log')))
-    const transactionFile = place.files.file(
-      join(place.directory, segmentFileName(place.baseOffset, 'txnindex')),
-    )
+    this.log = this.#file('log')
+    const transactionFile = this.#file('txnindex')
     this.transactions = new TransactionIndex(transactionFile, state.hasTransactions ? 'on disk' : 'absent')
     this.sizeBytes = state.sizeBytes
     this.createdMs = state.createdMs
@@ -216,7 +212,7 @@ export class Segment {
   remove(): void {
     this.log.remove()
     for (const kind of ['index', 'timeindex', 'txnindex'] as const) {
-      this.#files.file(join(this.#directory, segmentFileName(this.baseOffset, kind))).remove()
+      this.#file(kind).remove()
     }
     this.close()
   }
@@ -283,10 +279,17 @@ export class Segment {
     }
   }
 
+  #file(kind: SegmentFileKind): LogFile {
+    const { files, directory, baseOffset, suffix = '' } = this.#place
+    const name = segmentFileName(baseOffset, kind)
+    // While a compaction's outcome takes the place of what it was made from, its indexes have their names first.
+    return files.file(join(directory, suffix === '.swap' && kind !== 'log' ? name : name + suffix))
+  }
+
   #indexFiles(): { readonly offsetFile: LogFile; readonly timeFile: LogFile } {
     return {
-      offsetFile: this.#files.file(join(this.#directory, segmentFileName(this.baseOffset, 'index'))),
-      timeFile: this.#files.file(join(this.#directory, segmentFileName(this.baseOffset, 'timeindex'))),
+      offsetFile: this.#file('index'),
+      timeFile: this.#file('timeindex'),
     }
   }
 }
@@ -297,4 +300,6 @@ export interface SegmentPlace {
   readonly baseOffset: number
   /** `index.interval.bytes` of the moment. */
   readonly indexIntervalBytes: () => number
+  /** Behind the names of the files of a compaction's outcome; `segment-swap.ts` says when which. Default: none. */
+  readonly suffix?: '.cleaned' | '.swap'
 }

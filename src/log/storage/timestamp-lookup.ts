@@ -48,6 +48,8 @@ function firstRecord(
   batch: Buffer,
   wanted: { readonly timestampMs: number; readonly logStartOffset: number },
 ): TimestampedOffset | undefined {
+  // What compaction left of a batch to keep its offsets.
+  if (header.recordCount === 0) return undefined
   const leaderEpoch = header.partitionLeaderEpoch
   if (isLogAppendTime(header.attributes)) {
     return {
