@@ -93,7 +93,8 @@ function explain(metrics: JobMetrics): string[] {
       sentences.push(`${step.name}: the watermark stands at ${at}; it waits for ${names}.`)
     }
     const { late = 0, rejected = 0 } = step.counters
-    if (late > 0) sentences.push(`${step.name}: ${counted(late, 'event')} came after their time was over.`)
+    const whose = late === 1 ? 'its' : 'their'
+    if (late > 0) sentences.push(`${step.name}: ${counted(late, 'event')} came after ${whose} time was over.`)
     if (rejected > 0) sentences.push(`${step.name}: ${counted(rejected, 'record')} could not be decoded.`)
     return sentences
   })

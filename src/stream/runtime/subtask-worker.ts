@@ -3,9 +3,10 @@ import { assert } from '../../base/assert.ts'
 import { MillraceError, messageOf } from '../../base/millrace-error.ts'
 import { sleep, type MessagePipe, type Timer, type World } from '../../world/world.ts'
 import type { JobOutput } from '../connector/sink.ts'
-import { isJob, type Job } from '../graph/plan.ts'
+import type { Job } from '../graph/plan.ts'
 import { countExchanges } from './build-nodes.ts'
 import { ExchangePort, SharedBell, type Bell, type ExchangeMemory } from './exchange-port.ts'
+import { importJob } from './import-job.ts'
 import { describeJob, discoverSplits } from './local-host.ts'
 import { Task } from './task.ts'
 import type { TaskStart } from './task-protocol.ts'
@@ -207,28 +208,6 @@ class RemoteOutput implements JobOutput {
     this.#room?.resolve()
     this.#room = undefined
   }
-}
-
-async function importJob(url: string): Promise<Job> {
-  let exported: unknown
-  try {
-    exported = ((await import(url)) as { readonly default?: unknown }).default
-  } catch (error) {
-    throw new MillraceError({
-      code: 'MR_JOB_MODULE',
-      path: url,
-      message: `the job's module cannot be loaded: ${messageOf(error)}.`,
-      fix: 'Run it with node by itself to see the whole error.',
-      cause: error,
-    })
-  }
-  if (isJob(exported)) return exported
-  throw new MillraceError({
-    code: 'MR_JOB_MODULE',
-    path: url,
-    message: 'the module does not export a job.',
-    fix: 'Write: export default job(name, (flow) => …).',
-  })
 }
 
 function describeFailure(error: unknown): Failure {
