@@ -1,6 +1,4 @@
 #!/usr/bin/env node
-import process from 'node:process'
-
 // Said here, where every Node can still read the file: an older one would end with a syntax error inside the package.
 const NODE_MIN = 24
 if (Number.parseInt(process.versions.node, 10) < NODE_MIN) {
