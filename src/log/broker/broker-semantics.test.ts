@@ -24,6 +24,7 @@ import {
   splitBatches,
 } from '../protocol/record-batch.ts'
 import { encodeRequestHeader } from '../protocol/request-header.ts'
+import { sleep } from '../../world/world.ts'
 import { withBroker } from './coordinator-scene.test-kit.ts'
 import { batchOf, WireClient } from './wire-client.test-kit.ts'
 
@@ -269,6 +270,31 @@ describe('fetch and offsets', () => {
       assert.equal(await ends(scene.client, 1), 1)
       const { client } = await scene.restart()
       assert.equal(await ends(client, 0), 1)
+    }))
+
+  it('36: a compacted topic keeps the last value of every key, at its offset', () =>
+    withBroker(async ({ client, simulation }) => {
+      await create(client, 'compacted', {
+        'cleanup.policy': 'compact',
+        'segment.bytes': '500',
+        'min.cleanable.dirty.ratio': '0.1',
+      })
+      for (let round = 0; round < 20; round++)
+        await produce(client, 'compacted', batchOf([`value ${round}`], {}, { key: `key ${round % 2}` }))
+      await sleep(simulation.clock, 20_000)
+      const { records, highWatermark } = await fetch(client, 'compacted')
+      const offsets = splitBatches(records!).flatMap((batch) => {
+        const found: number[] = []
+        forEachRecord(batch, (offset) => found.push(offset))
+        return found
+      })
+      assert.equal(highWatermark, 20)
+      assert.ok(offsets.length < 12, String(offsets))
+      assert.deepEqual(offsets.slice(-2), [18, 19])
+      assert.deepEqual(
+        offsets,
+        offsets.toSorted((a, b) => a - b),
+      )
     }))
 
   it('35: records of a topic that is only compacted are not deleted by offset', () =>
