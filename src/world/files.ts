@@ -51,12 +51,26 @@ export async function writeAtomically(disk: Disk, path: string, content: Uint8Ar
   await disk.syncDirectory(dirname(path))
 }
 
-/** Makes a directory and waits until it, and its name in its parent, are on the device. */
+/**
+ * Makes a directory and waits until it, and its name in its parent, are on the device. So are the names of all
+ * directories above: an earlier process may have made them, and died before it could see to that. Of those, the ones
+ * that may not be read are somebody else's, and left alone.
+ */
 export async function makeDurableDirectory(disk: Disk, path: string): Promise<void> {
-  const missing: string[] = []
-  for (let at = path; disk.stat(at) === undefined && at !== dirname(at); at = dirname(at)) missing.push(at)
   disk.makeDirectory(path)
-  for (const created of missing.reverse()) await disk.syncDirectory(dirname(created))
+  await disk.syncDirectory(dirname(path))
+  for (let at = dirname(path); at !== dirname(at); at = dirname(at)) {
+    try {
+      await disk.syncDirectory(dirname(at))
+    } catch (error) {
+      if (!isForbidden(error)) throw error
+    }
+  }
+}
+
+function isForbidden(error: unknown): boolean {
+  const { code } = (error as { readonly cause?: { readonly code?: unknown } }).cause ?? {}
+  return code === 'EACCES' || code === 'EPERM'
 }
 
 function bytesOf(content: Uint8Array | string): Uint8Array {

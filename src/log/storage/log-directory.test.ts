@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { readText } from '../../world/files.ts'
+import { readText, writeWhole } from '../../world/files.ts'
 import { type SimulatedMachine, simulatedWorld } from '../../world/simulated/simulation.ts'
 import { append, appendValues, collectReports, openOn, readValues } from './storage-for-tests.ts'
 
@@ -176,10 +176,21 @@ describe('log directory', () => {
       await directory.close()
     }))
 
+  it('takes half of a topic, whose creation the power cut, for no topic', () =>
+    onMachine(async (machine) => {
+      const directory = await openOn(machine)
+      directory.createTopic({ name: 't', partitions: 3, config: {} })
+      machine.losePower({ unsynced: 'all' })
+      machine.world.disk.remove('/data/t-2')
+      const again = await openOn(machine)
+      assert.equal(again.topic('t'), undefined)
+      await again.close()
+    }))
+
   it('says what is wrong with a list of topics that cannot be read', () =>
     onMachine(async (machine) => {
       await (await openOn(machine)).close()
-      machine.world.disk.open('/data/millrace-topics.json', { create: true }).write([Buffer.from('{')], 0)
+      writeWhole(machine.world.disk, '/data/millrace-topics.json', '{')
       await assert.rejects(openOn(machine), /MR_DATA_DIR_DAMAGED.*millrace-topics.json/)
       machine.world.disk.remove('/data/millrace-topics.json')
       await (await openOn(machine)).close()

@@ -114,6 +114,8 @@ export class LogDirectory {
         nodeId: identity.nodeId,
       })
       await directory.#load({ adoptAll: !existed })
+      // Before any topic is made: half of one that a crash leaves must not be taken for one that was brought here.
+      if (!existed) await registry.establish()
       return directory
     } catch (error) {
       lock.release()

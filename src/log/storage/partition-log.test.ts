@@ -37,6 +37,7 @@ async function on(
   await simulation.run(async () => {
     const directory = await openOn(machine, { config: logConfig, report })
     const log = directory.createTopic({ name: 't', partitions: 1, config }).partitions[0]!
+    await directory.topicsSynced()
     const bench: Bench = {
       machine,
       simulation,

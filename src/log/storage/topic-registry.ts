@@ -82,6 +82,12 @@ export class TopicRegistry {
     this.#deleted.delete(id)
   }
 
+  /** Makes sure that the file exists: from then on directories that it does not name are no topics. */
+  establish(): Promise<void> {
+    this.#version++
+    return this.synced()
+  }
+
   /** Resolves when every change so far is on the device. Rejects when the disk refuses; the next call tries again. */
   async synced(): Promise<void> {
     const version = this.#version

@@ -54,6 +54,7 @@ export class DiskCheckpointStore implements CheckpointStore {
   readonly #report: Report
   /** Complete ones, oldest first, as far as this process knows them. */
   #complete: Manifest[] = []
+  #rootIsDurable = false
 
   constructor(options: DiskCheckpointStoreOptions) {
     this.#disk = options.disk
@@ -68,7 +69,10 @@ export class DiskCheckpointStore implements CheckpointStore {
   }
 
   async begin(checkpointId: number): Promise<void> {
-    await makeDurableDirectory(this.#disk, this.stateDirectory(checkpointId))
+    if (!this.#rootIsDurable) await makeDurableDirectory(this.#disk, this.#root)
+    this.#rootIsDurable = true
+    this.#disk.makeDirectory(this.stateDirectory(checkpointId))
+    await this.#disk.syncDirectory(this.#root)
   }
 
   async complete(manifest: Manifest): Promise<void> {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { MillraceError } from '../../base/millrace-error.ts'
-import { readText, writeAtomically, writeWhole } from '../files.ts'
+import { makeDurableDirectory, readText, writeAtomically, writeWhole } from '../files.ts'
 import { worldSuite } from '../world-suite.ts'
 import { sleep } from '../world.ts'
 import type { World } from '../world.ts'
@@ -139,6 +139,17 @@ describe('simulated disk', () => {
       await disk.syncDirectory('/lost')
       machine.losePower({ unsynced: 'none' })
       assert.deepEqual(machine.world.disk.list('/'), ['kept'])
+    })
+  })
+
+  it('a durable directory is so also when an earlier process made it and died before it was', async () => {
+    const { simulation, machine } = simulatedWorld()
+    await simulation.run(async () => {
+      void makeDurableDirectory(machine.world.disk, '/a/b/c')
+      machine.kill()
+      await makeDurableDirectory(machine.world.disk, '/a/b/c')
+      machine.losePower({ unsynced: 'none' })
+      assert.equal(machine.world.disk.stat('/a/b/c')?.kind, 'directory')
     })
   })
 
