@@ -31,10 +31,9 @@ export class IdempotentWriter<T> implements SinkWriter<T> {
   }
 
   async recover(): Promise<void> {
-    const { topic, producer } = this.#options
+    const { producer } = this.#options
     this.#client = await connectSink(this.#options, this.#context)
     await ensureTopic(this.#client, this.#options)
-    await this.#client.topic(topic, { autoCreate: true })
     this.#producer = await createProducer(this.#client, producer)
   }
 

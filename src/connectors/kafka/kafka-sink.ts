@@ -96,7 +96,6 @@ class TransactionalWriter<T> implements SinkWriter<T> {
   async recover(restored: readonly Committable[]): Promise<void> {
     this.#client = await connectSink(this.#options, this.#context)
     await ensureTopic(this.#client, this.#options)
-    await this.#client.topic(this.#options.topic, { autoCreate: true })
     for (const { checkpointId, data } of restored)
       await this.#commitRestored(checkpointId, data as unknown as Prepared)
     await this.#abortOthers()

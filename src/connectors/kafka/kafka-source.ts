@@ -4,6 +4,7 @@
  */
 import { messageOf, MillraceError } from '../../base/millrace-error.ts'
 import { connectClient, type LogClient } from '../../log/client/client.ts'
+import type { TopicMetadata } from '../../log/client/cluster-metadata.ts'
 import { createTopics, listOffsets } from '../../log/client/admin.ts'
 import { Fetcher, forEachFetchedRecord, type FetchedRecords } from '../../log/client/fetcher.ts'
 import { offsetCommit } from '../../log/client/group-admin.ts'
@@ -21,6 +22,8 @@ import { bootstrapFor, type KafkaOptions } from './kafka-options.ts'
 
 /** Group offsets are committed at most this often: they are for people, and each commit costs a write to the disk. */
 const GROUP_COMMIT_INTERVAL_MS = 1_000
+/** How long a topic that was there is looked for before it is created again. */
+const LOOK_AGAIN_MS = 5_000
 
 export function kafkaSource<T>(options: KafkaOptions<T>): Source<T> {
   const { onError } = options
@@ -47,8 +50,7 @@ async function discoverSplits<T>(
   const { topic, from = 'earliest', until = 'never', isolation = 'read_committed' } = options
   const client = await connect(options, context)
   try {
-    await ensureTopic(client, options)
-    const { partitions } = await client.topic(topic, { autoCreate: true })
+    const { partitions } = await ensureTopic(client, options)
     const offsetsAt = async (at: 'earliest' | 'latest' | number): Promise<readonly number[]> => {
       const found = await listOffsets(
         client,
@@ -74,17 +76,21 @@ async function discoverSplits<T>(
   }
 }
 
-/** Creates the topic with the number of partitions that the job asks for, when it is not there yet. */
-export async function ensureTopic<T>(
+/** The topic. When it is not there yet, it is created, with the number of partitions that the job asks for. */
+export function ensureTopic<T>(
   client: LogClient,
   options: Pick<KafkaOptions<T>, 'topic' | 'partitions'>,
-): Promise<void> {
+): Promise<TopicMetadata> {
   const { topic, partitions } = options
-  if (partitions === undefined) return
-  const found = (await client.metadata([topic])).topics.get(topic)
-  if (found === undefined || found.errorCode !== 0) {
-    await createTopics(client, [{ name: topic, partitions }], { ifNotExists: true })
-  }
+  if (partitions === undefined) return client.topic(topic, { autoCreate: true })
+  return client.retry(async () => {
+    const found = (await client.metadata([topic])).topics.get(topic)
+    if (found === undefined || found.errorCode !== 0) {
+      await createTopics(client, [{ name: topic, partitions }], { ifNotExists: true })
+    }
+    // A topic that was found may be gone again: the log has lost its power before it was durable.
+    return client.topic(topic, { timeoutMs: LOOK_AGAIN_MS })
+  })
 }
 
 function connect<T>(options: KafkaOptions<T>, context: SourceContext): Promise<LogClient> {
@@ -123,7 +129,7 @@ class KafkaReader<T> implements SourceReader<T> {
     const { topic, isolation = 'read_committed' } = this.#options
     this.#assigned = splits.map((split) => ({ ...readPosition(split), ended: false }))
     this.#client = await connect(this.#options, this.#context)
-    await this.#client.topic(topic, { autoCreate: true })
+    await ensureTopic(this.#client, this.#options)
     this.#fetcher = new Fetcher(this.#client, { isolation })
     this.#toEnd = this.#assigned.filter((one) => one.end !== null && one.offset >= one.end)
     for (const one of this.#toEnd) one.ended = true
