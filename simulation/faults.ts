@@ -72,6 +72,19 @@ const faults: Readonly<Record<string, Fault>> = {
   },
 }
 
+/** In some runs the first starts are cut short, when directories are there and their names are not yet on the device. */
+export async function cutFirstStartsShort({
+  simulation,
+  server,
+}: Omit<FaultTargets, 'killClient'>): Promise<void> {
+  const random = simulation.random.fork('first starts')
+  if (random.chance(0.7)) return
+  for (let count = 1 + random.below(3); count > 0; count--) {
+    await sleep(simulation.clock, random.between(0, 30))
+    server.stop(random.pick(['kill', 'power']), 1)
+  }
+}
+
 /** Lets things go wrong until `untilMs` on the simulation's clock; afterwards all is well again. */
 export async function letThingsGoWrong(targets: FaultTargets, untilMs: number): Promise<void> {
   const { simulation, history, server } = targets

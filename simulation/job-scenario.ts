@@ -17,7 +17,7 @@ import { checkAnswers } from '../survival/check-answers.ts'
 import { PARTITIONS, TOPICS } from '../survival/counting-job.ts'
 import { whatWasSeenStays } from './checks.ts'
 import { numberProducer, reader } from './clients.ts'
-import { letThingsGoWrong } from './faults.ts'
+import { cutFirstStartsShort, letThingsGoWrong } from './faults.ts'
 import { BrokenPromise, placeOf } from './history.ts'
 import type { History, StoredRecord } from './history.ts'
 import { readAll } from './read-all.ts'
@@ -82,6 +82,11 @@ class JobScenario {
     const { clock, random } = this.#simulation
     const servers = [...new Set([this.#log, this.#job])]
     for (const server of servers) server.start()
+    await Promise.all(
+      servers.map((server) =>
+        cutFirstStartsShort({ simulation: this.#simulation, server, history: this.#history }),
+      ),
+    )
     await this.#withClient((client) =>
       createTopics(
         client,

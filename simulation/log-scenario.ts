@@ -10,7 +10,7 @@ import type { Simulation } from '../src/world/simulated/simulation.ts'
 import { checkPromises } from './checks.ts'
 import { copier, copierGroup, ledgerProducer, numberProducer, reader } from './clients.ts'
 import type { ClientProgram } from './clients.ts'
-import { letThingsGoWrong } from './faults.ts'
+import { cutFirstStartsShort, letThingsGoWrong } from './faults.ts'
 import { groupMember } from './group-member.ts'
 import { placeOf } from './history.ts'
 import type { History, StoredRecord } from './history.ts'
@@ -56,6 +56,7 @@ class Scenario {
   async run(): Promise<void> {
     const { clock, random } = this.#simulation
     this.#server.start()
+    await cutFirstStartsShort({ simulation: this.#simulation, server: this.#server, history: this.#history })
     await this.#withClient((client) =>
       createTopics(
         client,
