@@ -8,7 +8,7 @@ import {
 import type { SinkContext, SinkWriter } from '../../stream/connector/sink.ts'
 import type { EventBatch } from '../../stream/operators/operator.ts'
 import { bootstrapFor } from './kafka-options.ts'
-import { ensureTopic } from './kafka-source.ts'
+import { ensureTopic } from './ensure-topic.ts'
 
 export interface IdempotentWriterOptions<T> {
   readonly topic: string

@@ -29,7 +29,7 @@ import { type EventBatch, type JsonValue, NO_TIMESTAMP } from '../../stream/oper
 import { isCommitted, readWitness, type Witness, witnessOffset } from './commit-witness.ts'
 import { connectSink, IdempotentWriter } from './idempotent-writer.ts'
 import type { KafkaOptions } from './kafka-options.ts'
-import { ensureTopic } from './kafka-source.ts'
+import { ensureTopic } from './ensure-topic.ts'
 
 const TRANSACTION_TIMEOUT_MS = 900_000
 /** Slots made ready before they are needed: one being written, one prepared, one being committed. */

@@ -4,8 +4,7 @@
  */
 import { messageOf, MillraceError } from '../../base/millrace-error.ts'
 import { connectClient, type LogClient } from '../../log/client/client.ts'
-import type { TopicMetadata } from '../../log/client/cluster-metadata.ts'
-import { createTopics, listOffsets } from '../../log/client/admin.ts'
+import { listOffsets } from '../../log/client/admin.ts'
 import { Fetcher, forEachFetchedRecord, type FetchedRecords } from '../../log/client/fetcher.ts'
 import { offsetCommit } from '../../log/client/group-admin.ts'
 import type {
@@ -18,12 +17,11 @@ import type {
   RejectedRecord,
 } from '../../stream/connector/source.ts'
 import { deadLetterSink } from './dead-letter.ts'
+import { ensureTopic } from './ensure-topic.ts'
 import { bootstrapFor, type KafkaOptions } from './kafka-options.ts'
 
 /** Group offsets are committed at most this often: they are for people, and each commit costs a write to the disk. */
 const GROUP_COMMIT_INTERVAL_MS = 1_000
-/** How long a topic that was there is looked for before it is created again. */
-const LOOK_AGAIN_MS = 5_000
 
 export function kafkaSource<T>(options: KafkaOptions<T>): Source<T> {
   const { onError } = options
@@ -74,23 +72,6 @@ async function discoverSplits<T>(
   } finally {
     await client.close()
   }
-}
-
-/** The topic. When it is not there yet, it is created, with the number of partitions that the job asks for. */
-export function ensureTopic<T>(
-  client: LogClient,
-  options: Pick<KafkaOptions<T>, 'topic' | 'partitions'>,
-): Promise<TopicMetadata> {
-  const { topic, partitions } = options
-  if (partitions === undefined) return client.topic(topic, { autoCreate: true })
-  return client.retry(async () => {
-    const found = (await client.metadata([topic])).topics.get(topic)
-    if (found === undefined || found.errorCode !== 0) {
-      await createTopics(client, [{ name: topic, partitions }], { ifNotExists: true })
-    }
-    // A topic that was found may be gone again: the log has lost its power before it was durable.
-    return client.topic(topic, { timeoutMs: LOOK_AGAIN_MS })
-  })
 }
 
 function connect<T>(options: KafkaOptions<T>, context: SourceContext): Promise<LogClient> {
