@@ -52,7 +52,10 @@ export function addRun(program: Command): void {
         .argParser(wholeNumber(0))
         .default(10),
     )
-    .option('--from <SAVEPOINT>', 'begin from this savepoint directory')
+    .option(
+      '--from <SAVEPOINT>',
+      'begin from this savepoint directory; a job that has begun from it before goes on from its newest checkpoint',
+    )
     .option('--allow-dropped-state', 'forget state of the savepoint that the job has no step for', false)
     .addHelpText(
       'after',

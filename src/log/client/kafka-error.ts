@@ -98,6 +98,16 @@ function meaningOf(errorCode: number): Meaning {
         code: 'MR_KAFKA_REFUSED',
         fix: 'Lower the transaction timeout, or raise transaction.max.timeout.ms of the broker.',
       }
+    case ErrorCode.INVALID_TIMESTAMP:
+      return {
+        code: 'MR_KAFKA_REFUSED',
+        fix: "A job's results have the time of their events: have the source reject events from the future, or raise message.timestamp.after.max.ms of the topic.",
+      }
+    case ErrorCode.INVALID_TOPIC_EXCEPTION:
+      return {
+        code: 'MR_KAFKA_REFUSED',
+        fix: 'A topic is named with at most 249 letters, digits, dots, underscores and hyphens.',
+      }
     default:
       return { code: 'MR_KAFKA_REFUSED' }
   }

@@ -167,7 +167,9 @@ describe('appending', () => {
         const nowMs = machine.world.clock.nowMs()
         for (const timestampMs of [nowMs + 1001, nowMs - 2001]) {
           const result = append(log, { values: ['a'], timestampMs })
-          assert.equal(result.kind === 'rejected' && result.error, ErrorCode.INVALID_TIMESTAMP)
+          assert.ok(result.kind === 'rejected')
+          assert.equal(result.error, ErrorCode.INVALID_TIMESTAMP)
+          assert.match(result.message, /1000 ms ahead of the broker's clock or more than 2000 ms behind it\.$/)
         }
         for (const timestampMs of [nowMs + 1000, nowMs - 2000])
           assert.equal(append(log, { values: ['a'], timestampMs }).kind, 'appended')

@@ -31,6 +31,10 @@ export function timestampProblem(
     return { message: `The records' timestamps cannot be read: ${error.message}`, batchIndexes }
   }
   if (!isAhead && batchIndexes.length === 0) return undefined
-  const message = `Timestamps are more than ${timestampBeforeMaxMs} ms behind the broker's clock or more than ${timestampAfterMaxMs} ms ahead of it.`
+  const limits = [
+    `more than ${timestampAfterMaxMs} ms ahead of the broker's clock`,
+    ...(timestampBeforeMaxMs < nowMs ? [`more than ${timestampBeforeMaxMs} ms behind it`] : []),
+  ]
+  const message = `Timestamps are ${limits.join(' or ')}.`
   return { message, batchIndexes }
 }

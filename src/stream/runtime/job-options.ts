@@ -10,7 +10,8 @@ export interface RunJobOptions {
   readonly maxParallelism?: number
   /** When and where to take checkpoints; `false` for none. Default: every 1,000 ms, in memory. */
   readonly checkpoint?: CheckpointOptions | false
-  /** Directory of a savepoint, or of a checkpoint, to begin from, instead of the newest checkpoint under `path`. */
+  /** Directory of a savepoint, or of a checkpoint, to begin from, instead of the newest checkpoint under `path`. A job that
+   * has begun from it before goes on from its newest checkpoint. */
   readonly from?: string
   /** Forget state in the savepoint that the job has no step for, instead of refusing it. Default: false. */
   readonly allowDroppedState?: boolean

@@ -169,7 +169,7 @@ export class JobRun {
     const { from, report } = this.#options
     if (this.#latest !== undefined && this.#latest !== from) return this.#latest
     if (from === undefined || stored?.origin !== originOf(from)) return from ?? stored
-    report('info', 'the job has begun from this savepoint before and goes on', {
+    report('warn', 'the job has begun from this savepoint before and goes on', {
       job: stored.job,
       fromCheckpoint: stored.checkpointId,
     })
