@@ -169,7 +169,10 @@ describe('appending', () => {
           const result = append(log, { values: ['a'], timestampMs })
           assert.ok(result.kind === 'rejected')
           assert.equal(result.error, ErrorCode.INVALID_TIMESTAMP)
-          assert.match(result.message, /1000 ms ahead of the broker's clock or more than 2000 ms behind it\.$/)
+          assert.match(
+            result.message,
+            /1000 ms ahead of the broker's clock or more than 2000 ms behind it\.$/,
+          )
         }
         for (const timestampMs of [nowMs + 1000, nowMs - 2000])
           assert.equal(append(log, { values: ['a'], timestampMs }).kind, 'appended')
