@@ -95,7 +95,8 @@ describe('a fused chain', () => {
     const fused = fuse({ job: 'j', operations: chain })
     assert.throws(() => fused.run(batchOf([1, 2, 3])), {
       code: 'MR_USER_FUNCTION',
-      message: /\[job j, step broken\]: The filter function threw "odd" for 2\./,
+      message:
+        /\[job j, step broken\]: The filter function threw "odd" for 2\. It was thrown at .*fuse\.test\.ts:\d+\. /,
     })
   })
 

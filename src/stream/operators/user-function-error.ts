@@ -1,9 +1,10 @@
 import { MillraceError, messageOf } from '../../base/millrace-error.ts'
+import { thrownAt } from '../../base/thrown-at.ts'
 
 /** How much of an event an error message shows. */
 const EXCERPT_CHARACTERS = 300
 
-/** What a throwing function of the user becomes: `MR_USER_FUNCTION` with job, step and event, the cause attached. */
+/** What a throwing function of the user becomes: `MR_USER_FUNCTION` with job, step, event and line, the cause attached. */
 export function userFunctionError(place: {
   readonly job: string
   readonly step: string
@@ -14,11 +15,12 @@ export function userFunctionError(place: {
 }): MillraceError {
   const { job, step, role, event, cause } = place
   if (cause instanceof MillraceError) return cause
+  const at = thrownAt(cause)
   return new MillraceError({
     code: 'MR_USER_FUNCTION',
     job,
     step,
-    message: `The ${role} function threw "${messageOf(cause)}" for ${excerpt(event)}.`,
+    message: `The ${role} function threw "${messageOf(cause)}" for ${excerpt(event)}.${at === undefined ? '' : ` It was thrown at ${at}.`}`,
     fix: 'Make the function handle this input, or filter such events out before this step.',
     cause,
   })

@@ -1,6 +1,6 @@
 /** A job's module, imported in each worker; what its author did wrong is said with the place where. */
-import { fileURLToPath } from 'node:url'
 import { MillraceError, messageOf } from '../../base/millrace-error.ts'
+import { pathOf, thrownAt } from '../../base/thrown-at.ts'
 import { isJob, type Job } from '../graph/plan.ts'
 
 /** What Node says to an ES module in a package that is declared to be CommonJS, as `npm init` does. */
@@ -30,21 +30,10 @@ function whyNot(error: unknown, url: string): { path: string; message: string; f
     return { path: pathOf(url), message: 'there is no such file.', fix: 'Name the file of the job.' }
   const message = messageOf(error)
   return {
-    path: lineOf(error) ?? pathOf(url),
+    path: thrownAt(error) ?? pathOf(url),
     message: `the job's module cannot be loaded: ${message}.`,
     fix: TAKEN_FOR_COMMONJS.test(message)
       ? 'Set "type": "module" in package.json, or name the file .mts.'
       : 'Run it with node by itself to see the whole error.',
   }
-}
-
-/** `PATH:LINE` where the syntax is wrong, which Node puts before the stack, or where it was thrown. */
-function lineOf(error: unknown): string | undefined {
-  const stack = error instanceof Error ? (error.stack ?? '') : ''
-  const match = /^(\S.*):(\d+)\n/.exec(stack) ?? /\(?(file:\/\/[^\s()]+):(\d+):\d+\)?$/m.exec(stack)
-  return match === null ? undefined : `${pathOf(match[1]!)}:${match[2]}`
-}
-
-function pathOf(url: string): string {
-  return url.startsWith('file:') ? fileURLToPath(url) : url
 }
