@@ -6,9 +6,11 @@
  *     npm run -s bench -- all
  *
  * Options: --runs N (3), --case TEXT (only cases whose name holds TEXT), --only ours|rival, and --scale F, which makes
- * all amounts smaller to try a benchmark out. With --only, --case or --scale no result is written.
+ * all amounts smaller to try a benchmark out. With --only, --scale or fewer than three runs no result is written; with
+ * --case, the results of the other cases stay as they were.
  */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { witness } from '../conformance/tools/witnesses.ts'
@@ -17,6 +19,9 @@ import { alternate } from './harness/alternate.ts'
 import type { Benchmark, SideName } from './harness/benchmark.ts'
 import { machineFacts } from './harness/machine-facts.ts'
 import { printCase, summarize } from './harness/summary.ts'
+
+/** Fewer runs say nothing about how much they differ. */
+const RUNS_MIN = 3
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -60,30 +65,45 @@ async function measure(benchmark: Benchmark): Promise<void> {
   const scale = Number(values.scale)
   const sides: SideName[] =
     values.only === 'ours' ? ['ours'] : values.only === 'rival' ? ['rival'] : ['ours', 'rival']
-  const cases = []
   for (const benchmarkCase of benchmark.cases.filter((each) => each.name.includes(values.case))) {
     const progress = (line: string): void => showProgress(`${benchmark.name} · ${line}`)
+    const loadBefore = loadavg()[0] ?? 0
     const samples = await alternate(benchmarkCase, { runs, scale, sides, progress })
     showProgress('')
     const measures = summarize(benchmark.measures, samples)
     console.log(`${printCase(benchmark, benchmarkCase.name, measures)}\n`)
-    cases.push({ name: benchmarkCase.name, configuration: benchmarkCase.configuration, measures })
+    if (scale !== 1 || sides.length !== 2 || runs < RUNS_MIN) continue
+    const { name, configuration } = benchmarkCase
+    const measuredOn = new Date().toISOString().slice(0, 10)
+    record(benchmark, { name, measuredOn, runs, loadBefore, configuration, measures })
   }
-  if (scale !== 1 || sides.length !== 2 || values.case !== '') return
-  const result = {
-    benchmark: benchmark.name,
-    what: benchmark.what,
-    rival: benchmark.rival,
-    measuredOn: new Date().toISOString().slice(0, 10),
-    machine: machineFacts(),
-    runs,
-    configuration: benchmark.configuration,
-    cases,
-  }
+}
+
+interface RecordedCase {
+  readonly name: string
+  readonly measuredOn: string
+  readonly runs: number
+  /** What else the machine was doing: its load average over a minute, when the case began. */
+  readonly loadBefore: number
+  readonly configuration: unknown
+  readonly measures: unknown
+}
+
+/** Puts a case into the benchmark's file, in place of its last result; the other cases keep theirs. */
+function record(benchmark: Benchmark, recorded: RecordedCase): void {
   const folder = join(import.meta.dirname, 'results')
+  const path = join(folder, `${benchmark.name}.json`)
+  const before = existsSync(path)
+    ? (JSON.parse(readFileSync(path, 'utf8')) as { readonly cases: readonly RecordedCase[] }).cases
+    : []
+  const { name, what, rival, configuration } = benchmark
+  const cases = benchmark.cases.flatMap((each) =>
+    each.name === recorded.name ? [recorded] : before.filter((one) => one.name === each.name),
+  )
+  const result = { benchmark: name, what, rival, machine: machineFacts(), configuration, cases }
   mkdirSync(folder, { recursive: true })
-  writeFileSync(join(folder, `${benchmark.name}.json`), `${JSON.stringify(result, undefined, 2)}\n`)
-  console.log(`written to bench/results/${benchmark.name}.json`)
+  writeFileSync(path, `${JSON.stringify(result, undefined, 2)}\n`)
+  console.log(`written to bench/results/${name}.json\n`)
 }
 
 /** One line on the terminal that is written over; nothing where the output is not a terminal. */

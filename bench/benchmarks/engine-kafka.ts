@@ -13,8 +13,8 @@ const records = 4_000_000
 const auctions = 10_000
 const eventsPerMs = 100
 const latencyRate = 20_000
-const latencySeconds = 30
-const latencyWarmUpSeconds = 10
+const latencySeconds = 20
+const latencyWarmUpSeconds = 6
 const ourCheckpointMs = 100
 
 type Where = 'own log' | 'both on Kafka'
