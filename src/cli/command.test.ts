@@ -324,7 +324,7 @@ export default job('totals', (flow) => {
     await ok(['produce', 'words', '--kafka', kafka], { input: 'a\nb\na\n' })
     assert.deepEqual(await totals(kafka, 3), ['a 1', 'a 2', 'b 1'])
     const list = await ok(['list', '--http', http])
-    assert.match(list.out, /^totals +running +1 +3 +3 +0 +0 +\d+$/m)
+    assert.match(list.out, /^totals +running +1 +3 +3 +0 +0 +0 +\d+$/m)
     const named = await ok(['savepoint', 'totals', '--http', http, '--path', 'named'])
     assert.equal(named.out.trim(), join(folder, 'named'))
     const unnamed = await ok(['savepoint', 'totals', '--http', http, '--stop', '--json'])

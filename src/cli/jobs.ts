@@ -16,7 +16,9 @@ export function addList(program: Command): void {
     program
       .command('list')
       .summary('list the jobs of a process')
-      .description('Lists the jobs of a Millrace process and how far they are.'),
+      .description(
+        'Lists the jobs of a Millrace process and how far they are. Counted since the start of the process or the last restart of the job: events read and written, late events, and records that could not be decoded (rejected).',
+      ),
   ).action(async ({ http, json }: HttpOptions) => {
     const jobs = await askProcess<JobView[]>(http, '/jobs')
     const rows = jobs.map((job) => ({
@@ -26,11 +28,22 @@ export function addList(program: Command): void {
       read: sum(job, 'source'),
       written: sum(job, 'sink'),
       late: job.steps.reduce((total, step) => total + step.late, 0),
+      rejected: job.steps.reduce((total, step) => total + step.rejected, 0),
       restarts: job.restarts,
       checkpoint: job.lastCheckpoint?.id ?? '–',
     }))
     printRows(rows, {
-      columns: ['job', 'status', 'parallelism', 'read', 'written', 'late', 'restarts', 'checkpoint'],
+      columns: [
+        'job',
+        'status',
+        'parallelism',
+        'read',
+        'written',
+        'late',
+        'rejected',
+        'restarts',
+        'checkpoint',
+      ],
       json,
       none: 'this process runs no job',
     })

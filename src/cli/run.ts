@@ -88,11 +88,14 @@ function progressOf(run: RunningJob): string {
   const metrics: JobMetrics = run.metrics()
   const read = sum(metrics, 'source', 'eventsIn')
   const written = sum(metrics, 'sink', 'eventsIn')
-  const late = metrics.steps.reduce((total, step) => total + (step.counters['late'] ?? 0), 0)
+  const counter = (name: string): number =>
+    metrics.steps.reduce((total, step) => total + (step.counters[name] ?? 0), 0)
   const { completed, last } = metrics.checkpoints
   const checkpoint = last === undefined ? '' : `, the last took ${Math.round(last.durationMs)} ms`
-  const counts = [read, written, late, completed].map((count) => count.toLocaleString('en'))
-  return `${counts[0]} events read, ${counts[1]} written, ${counts[2]} late, ${counts[3]} checkpoints${checkpoint}`
+  const counts = [read, written, counter('late'), counter('rejected'), completed].map((count) =>
+    count.toLocaleString('en'),
+  )
+  return `${counts[0]} events read, ${counts[1]} written, ${counts[2]} late, ${counts[3]} rejected, ${counts[4]} checkpoints${checkpoint}`
 }
 
 function sum(metrics: JobMetrics, kind: string, field: 'eventsIn' | 'eventsOut'): number {

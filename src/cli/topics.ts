@@ -12,7 +12,13 @@ interface ClusterOptions {
 
 export function addTopics(program: Command): void {
   const topics = program.command('topics').summary('list, create, describe and delete topics')
-  withCluster(topics.command('list').description('Lists the topics, with how many records they hold.'))
+  withCluster(
+    topics
+      .command('list')
+      .description(
+        'Lists the topics, with how many offsets they hold: records, and the markers of transactions.',
+      ),
+  )
     .option('--internal', 'also the ones that the log keeps for itself', false)
     .action(async ({ kafka, json, internal }: ClusterOptions & { readonly internal: boolean }) => {
       const { viewTopics } = await import('../server/log-view.ts')
