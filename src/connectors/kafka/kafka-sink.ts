@@ -26,6 +26,7 @@ import {
 import { listOpenTransactions } from '../../log/client/transaction-admin.ts'
 import type { Committable, Sink, SinkContext, SinkWriter } from '../../stream/connector/sink.ts'
 import { type EventBatch, type JsonValue, NO_TIMESTAMP } from '../../stream/operators/operator.ts'
+import type { Clock } from '../../world/world.ts'
 import { isCommitted, readWitness, type Witness, witnessOffset } from './commit-witness.ts'
 import { connectSink, IdempotentWriter } from './idempotent-writer.ts'
 import type { KafkaOptions } from './kafka-options.ts'
@@ -46,7 +47,7 @@ export function kafkaSink<T>(options: KafkaOptions<T>): Sink<T> {
       guarantee === 'exactly-once'
         ? new TransactionalWriter(options, context)
         : new IdempotentWriter(
-            { ...options, producer: senderOptions(options), record: recordOf(options) },
+            { ...options, producer: senderOptions(options), record: recordOf(options, context.world.clock) },
             context,
           ),
   }
@@ -87,7 +88,7 @@ class TransactionalWriter<T> implements SinkWriter<T> {
   constructor(options: KafkaOptions<T>, context: SinkContext) {
     this.#options = options
     this.#context = context
-    this.#record = recordOf(options)
+    this.#record = recordOf(options, context.world.clock)
     this.#prefix = `millrace.${context.job}.${context.step}`
     this.#groupId = `${this.#prefix}.${context.subtask}`
     this.#token = Buffer.from(context.world.random.bytes(4)).toString('hex')
@@ -254,16 +255,19 @@ function senderOptions({
   return { ...(compression && { compression }), ...(lingerMs !== undefined && { lingerMs }) }
 }
 
-/** The record of an event; its timestamp is the event time, where there is one that Kafka can hold. */
-function recordOf<T>({
-  topic,
-  value,
-  key,
-}: KafkaOptions<T>): (event: T, timestampMs: number) => ProducerRecord {
+/**
+ * The record of an event. Its timestamp is the event time, or the time of writing where the event time lies ahead of it:
+ * a log refuses times far in the future, and one wrong clock among the senders must not stop the job for good.
+ */
+function recordOf<T>(
+  { topic, value, key }: KafkaOptions<T>,
+  clock: Clock,
+): (event: T, timestampMs: number) => ProducerRecord {
   return (event: T, timestampMs: number) => ({
     topic,
     key: key === undefined ? null : key(event),
     value: value.encode(event),
-    ...(timestampMs !== NO_TIMESTAMP && timestampMs >= 0 && { timestampMs }),
+    ...(timestampMs !== NO_TIMESTAMP &&
+      timestampMs >= 0 && { timestampMs: Math.min(timestampMs, clock.nowMs()) }),
   })
 }

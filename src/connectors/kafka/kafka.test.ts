@@ -267,3 +267,14 @@ test('a partition that came after the checkpoint is read from its beginning, als
   await second.stop()
   assert.deepEqual((await committed('grown-out')).sort(), ['new partition', 'old partition'])
 })
+
+test('an event from the future is written with the time of writing, which the log takes', async () => {
+  const sink = kafka<string>({ topic: 'future', value: json() })
+  const writer = sink.createWriter(context('future'))
+  await writer.recover([])
+  writer.write({ values: ['ahead'], timestamps: [Date.now() + 86_400_000], keys: undefined })
+  await writer.prepareCommit(1)
+  await writer.commit(1)
+  await writer.close()
+  assert.deepEqual(await committed('future'), ['ahead'])
+})
