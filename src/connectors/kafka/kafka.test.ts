@@ -184,6 +184,28 @@ for (const crash of [
   })
 }
 
+test('checkpoints that complete faster than transactions end are committed one after the other, in order', async () => {
+  const sink = kafka<number>({ topic: 'hurried', value: json() })
+  const writer = sink.createWriter(context('hurried'))
+  await writer.recover([])
+  for (let checkpointId = 1; checkpointId <= 9; checkpointId += 3) {
+    const commits: Promise<void>[] = []
+    for (let id = checkpointId; id < checkpointId + 3; id++) {
+      writer.write(events(id))
+      const prepared = writer.prepareCommit(id)
+      writer.write(events(id + 0.5))
+      await prepared
+      commits.push(writer.commit(id))
+    }
+    await Promise.all(commits)
+  }
+  await writer.prepareCommit(10)
+  await writer.commit(10)
+  await writer.close()
+  const written = Array.from({ length: 9 }, (_, i) => [i + 1, i + 1.5]).flat()
+  assert.deepEqual(await committed('hurried'), written)
+})
+
 test('a prepared transaction that was aborted from outside is an error, not a silent loss', async () => {
   const sink = kafka<number>({ topic: 'lost', value: json() })
   const first = sink.createWriter(context('lost'))
