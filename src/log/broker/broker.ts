@@ -57,6 +57,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
 /** How long closing waits for requests in work before it cuts their connections. */
 const CLOSE_GRACE_MS = 2000
 const MAX_SWEEP_INTERVAL_MS = 10_000
+const DEFAULT_LISTENER = 'PLAINTEXT'
 
 interface StartOptions extends Omit<BrokerOptions, 'config'> {
   readonly config: BrokerConfig
@@ -170,6 +171,7 @@ class RunningBroker implements Broker {
     const client = new ServerConnection({
       id: this.#nextConnectionId++,
       connection,
+      listener: DEFAULT_LISTENER,
       router: this.#router!,
       pool: this.#pool,
       clock: world.clock,

@@ -89,6 +89,7 @@ function serve(options: { readonly maxRequests?: number } = {}): Served {
     },
   }
   const server = new ServerConnection({
+    listener: 'PLAINTEXT',
     id: 1,
     connection,
     router: router as unknown as Router,

@@ -5,11 +5,14 @@ import type { BrokerCounters } from './broker-metrics.ts'
 import type { BufferPool } from './buffer-pool.ts'
 import { FrameAssembler } from './frame-assembler.ts'
 import type { Outcome, Router } from './router.ts'
+import { ANONYMOUS, type Principal } from './security/principal.ts'
 import { CloseConnection, NO_RESPONSE, type ClientConnection } from './services.ts'
 
 export interface ServerConnectionOptions {
   readonly id: number
   readonly connection: Connection
+  /** The name of the listener that it came over. */
+  readonly listener: string
   readonly router: Router
   readonly pool: BufferPool
   readonly clock: Clock
@@ -32,6 +35,8 @@ export class ServerConnection implements ClientConnection {
   readonly id: number
   readonly peer: string
   readonly clientHost: string
+  readonly listener: string
+  principal: Principal = ANONYMOUS
   clientId: string | null = null
   softwareName = 'unknown'
   softwareVersion = 'unknown'
@@ -64,6 +69,7 @@ export class ServerConnection implements ClientConnection {
     this.#options = options
     this.#connection = options.connection
     this.id = options.id
+    this.listener = options.listener
     this.peer = options.connection.peer
     this.clientHost = `/${this.peer.slice(0, this.peer.lastIndexOf(':'))}`
     this.lastActiveMs = options.clock.monotonicMs()

@@ -7,6 +7,7 @@ import type { BrokerCounters } from './broker-metrics.ts'
 import type { GroupService, TransactionService } from './coordinator-services.ts'
 import type { FetchSessions } from './fetch-sessions.ts'
 import type { PartitionWaiters } from './partition-waiters.ts'
+import type { Principal } from './security/principal.ts'
 import type { TopicCatalog } from './topic-catalog.ts'
 
 /** What every handler may use. One per broker; nothing here is global. */
@@ -51,6 +52,10 @@ export interface ClientConnection {
   readonly clientHost: string
   /** What the client calls itself in its last request. */
   clientId: string | null
+  /** The name of the listener that it came over. */
+  readonly listener: string
+  /** Who it is; `ANONYMOUS` until it has authenticated, and for good where its listener authenticates nobody. */
+  principal: Principal
   /** From ApiVersions v3 and later, otherwise 'unknown'. */
   softwareName: string
   softwareVersion: string
