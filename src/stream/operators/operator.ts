@@ -31,6 +31,19 @@ export interface EventBatch<T> {
   readonly keys: readonly Key[] | undefined
 }
 
+/**
+ * What another subtask has made of its events before it sent them: for each key, columns of numbers that the operator
+ * itself has described (`createCombiner`). The arrays are valid during the call.
+ */
+export interface PartialAggregates {
+  /** Of the slice of time that all the events are in, in ms since the epoch. */
+  readonly sliceStart: number
+  /** How many events went into it. */
+  readonly events: number
+  readonly keys: readonly Key[]
+  readonly columns: readonly Float64Array[]
+}
+
 /** Event time of an event that has none. Smaller than every time; never late. */
 export const NO_TIMESTAMP: number = Number.MIN_SAFE_INTEGER
 
@@ -42,6 +55,8 @@ export const WATERMARK_END: number = Number.MAX_SAFE_INTEGER
 export interface Operator<In, Out> {
   open(context: OperatorContext<Out>): void
   processBatch(batch: EventBatch<In>): void
+  /** Events that were combined before they came here; only for a step that has a combiner. */
+  processPartials?(partials: PartialAggregates): void
   onTimer?(timer: FiredTimer): void
   onWatermark(watermarkMs: number): void
   /** State that is not keyed, as a JSON value; `undefined` when there is none. Keyed state is the backend's. */

@@ -1,6 +1,7 @@
 /** Builds the nodes of one subtask from the job's plan, from the sinks backwards, and cuts them into segments. */
 import { assert } from '../../base/assert.ts'
 import type { Job } from '../graph/plan.ts'
+import { createCombiner, type Combiner } from '../operators/windows/create-combiner.ts'
 import { EventTimeNode, type SplitOrigin } from './event-time-node.ts'
 import type { ExchangePort } from './exchange-port.ts'
 import { ExchangeWriter } from './exchange-writer.ts'
@@ -158,7 +159,15 @@ class NodeBuilder {
         const exactWatermarks = this.#plan.some(
           (one) => one.kind === 'event-time' && one.options.everyMs !== undefined,
         )
-        const writer = new ExchangeWriter({ exchange, port, gate, maxParallelism, exactWatermarks })
+        const combine = this.#combinerBehind(node)
+        const writer = new ExchangeWriter({
+          exchange,
+          port,
+          gate,
+          maxParallelism,
+          exactWatermarks,
+          ...(combine !== undefined && { combine }),
+        })
         this.#segmentOf[node.inputs[0]!.from]!.exchanges.push(writer)
         return this.#read(node, [writer])
       }
@@ -176,6 +185,17 @@ class NodeBuilder {
         return
       }
     }
+  }
+
+  /** That of the step behind an exchange, when it is the only one there. */
+  #combinerBehind(exchange: PhysicalNode): { step: string; combiner: Combiner } | undefined {
+    const [reader, ...others] = this.#plan.filter((node) =>
+      node.inputs.some(({ from }) => from === exchange.id),
+    )
+    if (reader?.kind !== 'step' || others.length > 0) return undefined
+    const { name: step } = reader
+    const combiner = createCombiner(reader.step, { job: this.#options.job.name, step })
+    return combiner && { step, combiner }
   }
 
   #read(node: PhysicalNode, receivers: readonly Receiver[]): void {

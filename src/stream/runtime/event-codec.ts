@@ -1,17 +1,20 @@
 /**
- * Batches of events as frames between threads. The encoder learns the shape of the events from the first batch and
- * generates a loop for it (`generated-columns.ts`); a batch that does not fit widens the shape, at most a few times,
- * after which all goes through the platform's serializer. A shape is announced in a frame of its own before it is used.
+ * Batches of events, or what was combined of them, as frames between threads. The encoder learns the shape of the events
+ * from the first batch and generates a loop for it (`generated-columns.ts`); a batch that does not fit widens the shape,
+ * at most a few times, after which all goes through the platform's serializer. A shape is announced in a frame of its
+ * own before it is used.
  *
  *   data   │ 0 │ count │ watermark f64 │ shape │ flags │ position of text │ 0 │
  *          │ a word a column of strings │ columns … │ timestamps │ keys │ text │
+ *   partials  │ 7 │ count │ watermark f64 │ columns │ flags │ position of text │ 0 │
+ *          │ slice start f64, events f64 │ columns of f64 … │ keys │ text │
  *   shape  │ 1 │ id │ length │ JSON │        control  │ kind │ 0 │ number f64 │
  *
  * The watermark of a data frame comes after its events. Frames of one channel are decoded in the order in which they
  * were encoded: dictionaries of strings are built up on both sides.
  */
 import { assert } from '../../base/assert.ts'
-import { NO_TIMESTAMP, type Key } from '../operators/operator.ts'
+import { NO_TIMESTAMP, type Key, type PartialAggregates } from '../operators/operator.ts'
 import { ColumnReader, ColumnWriter } from './event-columns.ts'
 import { learnShape, widenNumbers, widenShape, type Shape } from './event-shape.ts'
 import {
@@ -23,7 +26,16 @@ import {
 } from './generated-columns.ts'
 import { StringColumnReader, StringColumnWriter, TextReader, TextWriter } from './string-columns.ts'
 
-export const FRAME = { data: 0, shape: 1, barrier: 2, idle: 3, active: 4, end: 5, watermark: 6 } as const
+export const FRAME = {
+  data: 0,
+  shape: 1,
+  barrier: 2,
+  idle: 3,
+  active: 4,
+  end: 5,
+  watermark: 6,
+  partials: 7,
+} as const
 
 const HEADER_BYTES = 32
 const KEYS = { none: 0, numbers: 1, strings: 2, mixed: 3 } as const
@@ -51,23 +63,47 @@ export class EventEncoder {
   encode(batch: Events, watermarkMs: number, announce: (shape: Buffer) => void): Buffer {
     if (this.#shape === undefined) this.#learn(learnShape(batch.values))
     while (!this.#encodeValues(batch.values)) this.#learn(this.#widened(batch.values))
-    const writer = this.#writer
-    const keyKind = kindOfKeys(batch.keys)
     const timeless = batch.timestamps.every((timestamp) => timestamp === NO_TIMESTAMP)
-    if (!timeless) writer.numbers(batch.timestamps)
-    if (keyKind === KEYS.numbers) writer.numbers(batch.keys as readonly number[])
-    else if (keyKind === KEYS.strings) this.#encodeKeys(batch.keys as readonly string[])
-    else writer.anything(batch.keys)
-    const textAt = writer.append(this.#text.buffer, this.#text.position)
-    const { words, floats } = writer
-    words[0] = FRAME.data
-    words[1] = batch.values.length
-    floats[1] = watermarkMs
-    words[4] = this.#shapeId
-    words[5] = keyKind | (timeless ? NO_TIMESTAMPS : 0)
-    words[6] = textAt
+    if (!timeless) this.#writer.numbers(batch.timestamps)
     if (this.#announcedId !== this.#shapeId) announce(this.#shapeFrame())
     this.#announcedId = this.#shapeId
+    return this.#finish(FRAME.data, batch.keys, {
+      watermarkMs,
+      content: this.#shapeId,
+      flags: timeless ? NO_TIMESTAMPS : 0,
+    })
+  }
+
+  /** The frame of what was combined: valid until the next call. */
+  encodePartials(partials: PartialAggregates, watermarkMs: number): Buffer {
+    const { sliceStart, events, keys, columns } = partials
+    const writer = this.#writer
+    this.#text.position = 0
+    writer.position = HEADER_BYTES
+    writer.numbers([sliceStart, events])
+    for (const column of columns) writer.copy(column)
+    return this.#finish(FRAME.partials, keys, { watermarkMs, content: columns.length, flags: 0 })
+  }
+
+  /** Adds keys and text to what has been written, and the header. */
+  #finish(
+    kind: number,
+    keys: readonly Key[],
+    header: { readonly watermarkMs: number; readonly content: number; readonly flags: number },
+  ): Buffer {
+    const writer = this.#writer
+    const keyKind = kindOfKeys(keys)
+    if (keyKind === KEYS.numbers) writer.numbers(keys as readonly number[])
+    else if (keyKind === KEYS.strings) this.#encodeKeys(keys as readonly string[])
+    else writer.anything(keys)
+    const textAt = writer.append(this.#text.buffer, this.#text.position)
+    const { words, floats } = writer
+    words[0] = kind
+    words[1] = keys.length
+    floats[1] = header.watermarkMs
+    words[4] = header.content
+    words[5] = keyKind | header.flags
+    words[6] = textAt
     return writer.bytes.subarray(0, writer.position)
   }
 
@@ -126,12 +162,13 @@ export function controlFrame(kind: number, value: number): Buffer {
 export type DecodedFrame =
   | {
       readonly kind: 'data'
-      /** Arrays that the next frame uses again. */
+      /** Arrays that the next frame uses again; partials lie in the frame's own memory. */
       readonly values: unknown[]
       readonly timestamps: number[]
       readonly keys: Key[]
       readonly watermarkMs: number
     }
+  | { readonly kind: 'partials'; readonly partials: PartialAggregates; readonly watermarkMs: number }
   | { readonly kind: 'control'; readonly control: number; readonly value: number }
   | { readonly kind: 'nothing' }
 
@@ -150,6 +187,7 @@ export class EventDecoder {
       this.#learn(frame)
       return { kind: 'nothing' }
     }
+    if (kind === FRAME.partials) return this.#decodePartials(frame)
     if (kind !== FRAME.data) return { kind: 'control', control: kind, value: frame.readDoubleLE(8) }
     const count = frame.readUInt32LE(4)
     assert(frame.readUInt32LE(16) === this.#shapeId, 'a shape is announced before it is used')
@@ -166,6 +204,17 @@ export class EventDecoder {
     else fillInto(timestamps, count)
     const keys = this.#readKeys(reader, text, flags & 3, count)
     return { kind: 'data', values, timestamps, keys, watermarkMs: frame.readDoubleLE(8) }
+  }
+
+  #decodePartials(frame: Buffer): DecodedFrame {
+    const count = frame.readUInt32LE(4)
+    const reader = new ColumnReader(frame, HEADER_BYTES)
+    const [sliceStart, events] = reader.floats(2)
+    const columns = Array.from({ length: frame.readUInt32LE(16) }, () => reader.floats(count))
+    const text = new TextReader(frame, frame.readUInt32LE(24))
+    const keys = this.#readKeys(reader, text, frame.readUInt32LE(20), count)
+    const partials = { sliceStart: sliceStart!, events: events!, keys, columns }
+    return { kind: 'partials', partials, watermarkMs: frame.readDoubleLE(8) }
   }
 
   #learn(frame: Buffer): void {

@@ -25,6 +25,11 @@ export class ColumnWriter {
     for (let i = 0; i < values.length; i++) floats[start + i] = values[i]!
   }
 
+  copy(values: Float64Array): void {
+    const start = this.reserve(values.length * 8) >> 3
+    this.floats.set(values, start)
+  }
+
   /** Values of any kind, through the platform's serializer. */
   anything(values: readonly unknown[]): void {
     const serialized = serialize(values)

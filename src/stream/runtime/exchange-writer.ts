@@ -6,18 +6,28 @@
  * they do not cut them, and later events of a frame may overtake one (which only delays it), unless watermarks shall be
  * exact; barriers, idleness and the end do cut. What finds its ring full waits in a backlog, and as long as
  * there is one the segment takes no more input. Events for this very subtask go to its gate directly.
+ *
+ * Where the step behind it aggregates to numbers, the events of a key are combined rather than gathered, as long as they
+ * are not late: the watermark of a channel is never behind the one at its other end, but for channels that have been
+ * idle, which the other end does not wait for. So a writer that has been idle combines no more. Whole bids counted by
+ * 10,000 keys in two subtasks: 6.7 M events a CPU-second against 4.6 M gathered; by 100 keys 7.9 against 5.0.
  */
 import type { EventBatch, Key } from '../operators/operator.ts'
 import { WATERMARK_START } from '../operators/operator.ts'
-import { keyGroupOf, subtaskOfKeyGroup } from '../state/key-group.ts'
+import type { Combiner } from '../operators/windows/create-combiner.ts'
+import { keyGroupOf, keyHash, subtaskOfKeyGroup } from '../state/key-group.ts'
 import { controlFrame, EventEncoder, FRAME } from './event-codec.ts'
 import type { ExchangePort } from './exchange-port.ts'
 import type { Gate } from './gate.ts'
+import { PartialSlices } from './partial-rows.ts'
 import type { Receiver } from './receiver.ts'
 import type { RingWriter } from './ring.ts'
 
 /** Events of one target that are worth a frame. */
 const FRAME_EVENTS = 1024
+
+/** Slices of work, of a ms each, that events are combined for under load: the longer, the fewer rows cross. */
+const COMBINED_AGE_MAX = 8
 
 /* eslint-disable @typescript-eslint/no-explicit-any -- the builder has checked the types. */
 interface Target {
@@ -31,8 +41,8 @@ interface Target {
   backlog: { readonly bytes: Uint8Array; readonly more: boolean }[]
   watermarkMs: number
   sentWatermarkMs: number
-  /** Whether the events waited when `flushOld` came by. */
-  old: boolean
+  /** How often `flushOld` came by while something waited. */
+  age: number
 }
 
 export class ExchangeWriter implements Receiver {
@@ -43,6 +53,11 @@ export class ExchangeWriter implements Receiver {
   readonly #targetOfGroup: Target[]
   readonly #targets: readonly Target[]
   readonly #self: Target
+  #partials: PartialSlices | undefined
+  /** How often `flushOld` may come by before what waits is sent. */
+  readonly #ageMax: number
+  /** The step behind the exchange that takes combined events. */
+  readonly combinesFor: string | undefined
   #room: PromiseWithResolvers<void> | undefined
 
   constructor(options: {
@@ -52,8 +67,12 @@ export class ExchangeWriter implements Receiver {
     readonly maxParallelism: number
     /** No event overtakes a watermark that it came after: what is late is then the same as without an exchange. */
     readonly exactWatermarks: boolean
+    readonly combine?: { readonly step: string; readonly combiner: Combiner }
   }) {
-    const { exchange, port, gate, maxParallelism, exactWatermarks } = options
+    const { exchange, port, gate, maxParallelism, exactWatermarks, combine } = options
+    this.combinesFor = combine?.step
+    this.#partials = combine && new PartialSlices(combine.combiner, port.parallelism)
+    this.#ageMax = combine === undefined ? 1 : COMBINED_AGE_MAX
     this.#exactWatermarks = exactWatermarks
     this.#port = port
     this.#gate = gate
@@ -68,7 +87,7 @@ export class ExchangeWriter implements Receiver {
       backlog: [],
       watermarkMs: WATERMARK_START,
       sentWatermarkMs: WATERMARK_START,
-      old: false,
+      age: 0,
     }))
     this.#self = this.#targets[port.subtask]!
     this.#targetOfGroup = Array.from(
@@ -84,12 +103,13 @@ export class ExchangeWriter implements Receiver {
     if (this.#exactWatermarks) {
       for (const target of this.#targets) if (target.watermarkMs > target.sentWatermarkMs) this.#send(target)
     }
-    for (let i = 0; i < values.length; i++) {
-      const key = keys[i]!
-      const target = this.#targetOfGroup[keyGroupOf(key, this.#maxParallelism)]!
-      target.values.push(values[i])
-      target.timestamps.push(timestamps[i]!)
-      target.keys.push(key)
+    if (this.#partials !== undefined) {
+      this.#combine(values, timestamps, keys, this.#partials)
+    } else {
+      for (let i = 0; i < values.length; i++) {
+        const key = keys[i]!
+        gather(this.#targetOfGroup[keyGroupOf(key, this.#maxParallelism)]!, values[i], timestamps[i]!, key)
+      }
     }
     for (const target of this.#targets) {
       if (target === this.#self ? target.values.length > 0 : target.values.length >= FRAME_EVENTS)
@@ -98,6 +118,7 @@ export class ExchangeWriter implements Receiver {
   }
 
   watermark(watermarkMs: number): void {
+    this.#partials?.advance(watermarkMs)
     for (const target of this.#targets) {
       target.watermarkMs = watermarkMs
       if (target === this.#self) this.#gate.self.watermark(watermarkMs)
@@ -106,6 +127,7 @@ export class ExchangeWriter implements Receiver {
 
   idle(idle: boolean): void {
     this.#control(idle ? FRAME.idle : FRAME.active, 0)
+    this.#partials = undefined
     this.#gate.self.idle(idle)
   }
 
@@ -119,16 +141,24 @@ export class ExchangeWriter implements Receiver {
     this.#gate.selfBarrier(checkpointId)
   }
 
+  /** The step that takes combined events goes on from this watermark. */
+  restoreWatermark(watermarkMs: number): void {
+    this.#partials?.advance(watermarkMs)
+  }
+
   /** Sends what is gathered. */
   flush(): void {
     for (const target of this.#targets) this.#send(target)
   }
 
-  /** Sends what has been waiting since the last call. */
+  /** Sends what has been waiting for long. */
   flushOld(): void {
     for (const target of this.#targets) {
-      if (target.old) this.#send(target)
-      else target.old = target.values.length > 0 || target.watermarkMs > target.sentWatermarkMs
+      const waits =
+        target.values.length > 0 ||
+        target.watermarkMs > target.sentWatermarkMs ||
+        this.#partials?.isEmpty(target.subtask) === false
+      if (waits && ++target.age > this.#ageMax) this.#send(target)
     }
   }
 
@@ -159,9 +189,36 @@ export class ExchangeWriter implements Receiver {
     }
   }
 
+  #combine(
+    values: readonly any[],
+    timestamps: readonly number[],
+    keys: readonly Key[],
+    partials: PartialSlices,
+  ): void {
+    for (let i = 0; i < values.length; i++) {
+      const key = keys[i]!
+      const timeMs = timestamps[i]!
+      const hash = keyHash(key)
+      const target = this.#targetOfGroup[hash % this.#maxParallelism]!
+      const isCombined =
+        target !== this.#self && ((timeMs >= partials.from && timeMs < partials.to) || partials.enter(timeMs))
+      if (!isCombined) {
+        gather(target, values[i], timeMs, key)
+        continue
+      }
+      const rows = partials.rows[target.subtask]!
+      rows.add(hash, key, values[i])
+      if (rows.isFull) this.#send(target)
+    }
+  }
+
   /** Gives the target its events and the watermark after them. */
   #send(target: Target): void {
-    target.old = false
+    target.age = 0
+    // Only the last frame may bring the watermark: it comes after the events of all.
+    this.#partials?.take(target.subtask, (partials) =>
+      this.#write(target, target.encoder.encodePartials(partials, target.sentWatermarkMs)),
+    )
     const { values, timestamps, keys } = target
     if (target.ring === undefined) {
       if (values.length > 0) this.#gate.self.batch({ values, timestamps, keys })
@@ -205,4 +262,10 @@ export class ExchangeWriter implements Receiver {
     }
     return empty
   }
+}
+
+function gather(target: Target, value: any, timestampMs: number, key: Key): void {
+  target.values.push(value)
+  target.timestamps.push(timestampMs)
+  target.keys.push(key)
 }

@@ -113,14 +113,23 @@ export class Gate {
       return false
     }
     const decoded = channel.decoder.decode(frame)
+    switch (decoded.kind) {
+      case 'data':
+        channel.input.batch(decoded)
+        channel.input.watermark(decoded.watermarkMs)
+        break
+      case 'partials':
+        channel.input.partials!(decoded.partials)
+        channel.input.watermark(decoded.watermarkMs)
+        break
+      case 'control':
+        this.#control(channel, decoded.control, decoded.value)
+        break
+      case 'nothing':
+        break
+    }
     ring.release()
     if (ring.madeRoom()) this.#port.notify(channel.from)
-    if (decoded.kind === 'data') {
-      channel.input.batch(decoded)
-      channel.input.watermark(decoded.watermarkMs)
-    } else if (decoded.kind === 'control') {
-      this.#control(channel, decoded.control, decoded.value)
-    }
     return true
   }
 

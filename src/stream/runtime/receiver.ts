@@ -2,11 +2,13 @@
  * How nodes of one subtask are joined: direct calls. What a node gives on (batches, watermarks, idleness, the end) goes
  * to the receivers that read it, before the call returns.
  */
-import { WATERMARK_START, type EventBatch } from '../operators/operator.ts'
+import { WATERMARK_START, type EventBatch, type PartialAggregates } from '../operators/operator.ts'
 
 /* eslint-disable @typescript-eslint/no-explicit-any -- the builder has checked the types. */
 export interface Receiver {
   batch(batch: EventBatch<any>): void
+  /** Behind an exchange that combines. */
+  partials?(partials: PartialAggregates): void
   watermark(watermarkMs: number): void
   /** An idle input does not hold the watermark back until it has events again. */
   idle(idle: boolean): void
@@ -67,6 +69,7 @@ export class Merge {
   input(index: number): Receiver {
     return {
       batch: (batch) => this.#out.batch(batch),
+      partials: (partials) => this.#out.partials!(partials),
       watermark: (watermarkMs) => {
         this.#watermarks[index] = watermarkMs
         this.#advance()

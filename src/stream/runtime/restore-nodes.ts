@@ -23,9 +23,14 @@ export function restoreNodes(nodes: TaskNodes, start: TaskStart, context: TaskCo
 
 /** Once everything is open: brings every step to the watermark that it had. */
 export function restoreWatermarks(nodes: TaskNodes, start: TaskStart): void {
+  const watermarkOf = (step: string): number | undefined => start.restore?.steps[step]?.watermarkMs
+  for (const exchange of nodes.segments.flatMap((segment) => segment.exchanges)) {
+    const watermarkMs = exchange.combinesFor === undefined ? undefined : watermarkOf(exchange.combinesFor)
+    if (watermarkMs !== undefined) exchange.restoreWatermark(watermarkMs)
+  }
   for (const node of nodes.eventTimes) node.emitRestored()
   for (const step of nodes.steps) {
-    const watermarkMs = start.restore?.steps[step.name]?.watermarkMs
+    const watermarkMs = watermarkOf(step.name)
     if (watermarkMs !== undefined) step.restoreWatermark(watermarkMs)
   }
 }

@@ -6,6 +6,7 @@ import {
   type Operator,
   type OperatorContext,
   type Output,
+  type PartialAggregates,
   type ScheduledTask,
 } from '../operators/operator.ts'
 import { HeapStateBackend } from '../state/heap-state-backend.ts'
@@ -92,6 +93,11 @@ export class StepNode implements Receiver {
     this.metrics.eventsIn += batch.values.length
     this.operator.processBatch(batch)
     this.#flush()
+  }
+
+  partials(partials: PartialAggregates): void {
+    this.metrics.eventsIn += partials.events
+    this.operator.processPartials!(partials)
   }
 
   watermark(watermarkMs: number): void {

@@ -8,7 +8,12 @@ import type { KeyGroupRange } from './keyed-state-backend.ts'
 
 /** The group of a key, in [0, maxParallelism). */
 export function keyGroupOf(key: Key, maxParallelism: number): number {
-  return murmurHash(typeof key === 'number' ? javaNumberHash(key) : javaStringHash(key)) % maxParallelism
+  return keyHash(key) % maxParallelism
+}
+
+/** What groups are made of: Flink's hash of the key, not negative. */
+export function keyHash(key: Key): number {
+  return murmurHash(typeof key === 'number' ? javaNumberHash(key) : javaStringHash(key))
 }
 
 /** The groups that a subtask owns. Ranges of all subtasks cover every group once. */

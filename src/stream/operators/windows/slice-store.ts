@@ -2,7 +2,7 @@
  * What a sliced window operator keeps and computes, apart from when: one table a slice, from keys to accumulators.
  * Two implementations: `numeric-slices.ts` for aggregates that are a few numbers, `object-slices.ts` for all others.
  */
-import type { Key, Output } from '../operator.ts'
+import type { Key, Output, PartialAggregates } from '../operator.ts'
 import type { EntryReader, EntryWriter } from '../../state/entry-bytes.ts'
 
 export interface WindowBounds {
@@ -22,6 +22,8 @@ export interface SliceStore<Table> {
   sizeOf(table: Table): number
   /** Adds the events [from, to). A throwing function of the user becomes `MR_USER_FUNCTION`. */
   addRun(table: Table, keys: readonly Key[], values: readonly unknown[], from: number, to: number): void
+  /** Adds what another subtask has made of its events; where the step has a combiner. */
+  addPartials?(table: Table, partials: PartialAggregates): void
   /** Emits the window's result of every key that is in one of the slices; these are in order of time. */
   fire(tables: readonly Table[], bounds: WindowBounds, output: Output<unknown>): void
   /** The same for one key. */

@@ -16,7 +16,14 @@ import { assert } from '../../../base/assert.ts'
 import { MillraceError } from '../../../base/millrace-error.ts'
 import type { StateTable, WriteEntries } from '../../state/keyed-state-backend.ts'
 import { NO_TIMESTAMP, WATERMARK_END, WATERMARK_START } from '../operator.ts'
-import type { EventBatch, Key, Operator, OperatorContext, ScheduledTask } from '../operator.ts'
+import type {
+  EventBatch,
+  Key,
+  Operator,
+  OperatorContext,
+  PartialAggregates,
+  ScheduledTask,
+} from '../operator.ts'
 import { EarlyFirings } from './early-firings.ts'
 import { reportLate } from './late-events.ts'
 import { RestoredWatermark } from './restored-watermark.ts'
@@ -91,6 +98,14 @@ export class SlicedWindowOperator<Table> implements Operator<unknown, unknown> {
       }
     }
     if (this.#options.clock === 'processing') this.#scheduleWakeUp()
+  }
+
+  /** Senders combine only what is not late at their own watermark, which ours cannot have passed. */
+  processPartials(partials: PartialAggregates): void {
+    this.#settleRestored()
+    const { sliceStart } = partials
+    assert(!this.#hasFired(this.#times.firstWindow(sliceStart)), 'events that are combined are never late')
+    this.#store.addPartials!(this.#tableOf(sliceStart), partials)
   }
 
   onWatermark(watermarkMs: number): void {
