@@ -5,7 +5,7 @@
 import { messageOf, MillraceError } from '../../base/millrace-error.ts'
 import { connectClient, type LogClient } from '../../log/client/client.ts'
 import { listOffsets } from '../../log/client/admin.ts'
-import { Fetcher, forEachFetchedRecord, type FetchedRecords } from '../../log/client/fetcher.ts'
+import { Fetcher, type FetchedRecords } from '../../log/client/fetcher.ts'
 import { offsetCommit } from '../../log/client/group-admin.ts'
 import type {
   DiscoveryContext,
@@ -16,6 +16,7 @@ import type {
   Split,
   RejectedRecord,
 } from '../../stream/connector/source.ts'
+import { decodeFetched } from './decode-fetched.ts'
 import { deadLetterSink } from './dead-letter.ts'
 import { ensureTopic } from './ensure-topic.ts'
 import { bootstrapFor, type KafkaOptions } from './kafka-options.ts'
@@ -192,34 +193,14 @@ class KafkaReader<T> implements SourceReader<T> {
   }
 
   #decode(fetched: FetchedRecords, assigned: Assigned): SourceBatch<T> {
-    const format = this.#options.value
-    const values: T[] = []
-    const timestamps: number[] = []
-    const rejected: RejectedRecord[] = []
     const end = assigned.end ?? Infinity
-    forEachFetchedRecord(fetched, (cursor) => {
-      if (cursor.offset >= end) return
-      try {
-        if (cursor.valueLength < 0) throw new Error('it has no value (a tombstone)')
-        values.push(format.decode(cursor.bytes, cursor.valueStart, cursor.valueStart + cursor.valueLength))
-        timestamps.push(cursor.timestampMs)
-      } catch (error) {
-        const { offset } = cursor
-        const record = {
-          topic: fetched.topic,
-          partition: fetched.partition,
-          offset,
-          reason: messageOf(error),
-        }
-        rejected.push(this.#reject({ ...record, key: copy(cursor.key()), value: copy(cursor.value()) }))
-      }
-    })
+    const decoded = decodeFetched(fetched, { format: this.#options.value, end, reject: this.#reject })
     const visibleEnd = fetched.lastStableOffset >= 0 ? fetched.lastStableOffset : fetched.highWatermark
     const lag = Math.max(0, visibleEnd - fetched.nextOffset)
-    return { splitId: assigned.split, values, timestamps, rejected, caughtUp: fetched.caughtUp, lag }
+    return { splitId: assigned.split, ...decoded, caughtUp: fetched.caughtUp, lag }
   }
 
-  #reject(record: RejectedRecord): RejectedRecord {
+  readonly #reject = (record: RejectedRecord): RejectedRecord => {
     if ((this.#options.onError ?? 'fail') !== 'fail') return record
     const { topic, partition, offset, reason } = record
     const { job, step } = this.#context
@@ -238,10 +219,6 @@ class KafkaReader<T> implements SourceReader<T> {
 
 function emptyBatch<T>(splitId: string): SourceBatch<T> {
   return { splitId, values: [], timestamps: [], rejected: [], caughtUp: true, splitEnded: true }
-}
-
-function copy(bytes: Buffer | null): Buffer | null {
-  return bytes === null ? null : Buffer.from(bytes)
 }
 
 function readPosition(split: Split): Omit<Assigned, 'ended'> {

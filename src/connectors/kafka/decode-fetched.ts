@@ -1,0 +1,95 @@
+/**
+ * Fetched records as a job's values. Where the format reads many at once for less, the records of a batch go to it in
+ * runs; what holds a wrong one is then read again, record by record.
+ */
+import { messageOf } from '../../base/millrace-error.ts'
+import { forEachFetchedRecord, type FetchedRecords } from '../../log/client/fetcher.ts'
+import type { Format } from '../../stream/connector/format.ts'
+import type { RejectedRecord } from '../../stream/connector/source.ts'
+
+/** Longer runs gain nothing more. */
+const RUN_RECORDS = 64
+/** What of large values goes into a run: it is copied once. */
+const RUN_BYTES = 65_536
+
+export interface DecodedRecords<T> {
+  readonly values: readonly T[]
+  /** Milliseconds since the Unix epoch, of each value. */
+  readonly timestamps: readonly number[]
+  readonly rejected: readonly RejectedRecord[]
+}
+
+interface DecodeOptions<T> {
+  readonly format: Format<T>
+  /** Records from this offset on are left out. */
+  readonly end: number
+  /** Hears of each record that cannot be decoded, and returns it, or throws. */
+  readonly reject: (record: RejectedRecord) => RejectedRecord
+}
+
+/** The records up to `end`, in their order. Throws what `reject` throws, and `WireError` on a batch that is rubbish. */
+export function decodeFetched<T>(fetched: FetchedRecords, options: DecodeOptions<T>): DecodedRecords<T> {
+  return decodeInRuns(fetched, options) ?? decodeOneByOne(fetched, options)
+}
+
+function decodeInRuns<T>(
+  fetched: FetchedRecords,
+  { format, end }: DecodeOptions<T>,
+): DecodedRecords<T> | undefined {
+  if (format.decodeRun === undefined) return undefined
+  const values: T[] = []
+  const timestamps: number[] = []
+  let allGood = true
+  let bytes: Buffer | undefined
+  let bounds: number[] = []
+  const endRun = (): void => {
+    if (bytes === undefined) return
+    const decoded = format.decodeRun!(bytes, bounds)
+    if (decoded === undefined) allGood = false
+    else for (const value of decoded) values.push(value)
+    bytes = undefined
+    bounds = []
+  }
+  forEachFetchedRecord(fetched, (cursor) => {
+    if (!allGood || cursor.offset >= end) return
+    const { valueStart, valueLength } = cursor
+    if (valueLength < 0) {
+      allGood = false
+      return
+    }
+    const isFull = bounds.length === 2 * RUN_RECORDS || valueStart + valueLength > bounds[0]! + RUN_BYTES
+    if (bytes !== cursor.bytes || isFull) endRun()
+    bytes = cursor.bytes
+    bounds.push(valueStart, valueStart + valueLength)
+    timestamps.push(cursor.timestampMs)
+  })
+  endRun()
+  return allGood ? { values, timestamps, rejected: [] } : undefined
+}
+
+function decodeOneByOne<T>(
+  fetched: FetchedRecords,
+  { format, end, reject }: DecodeOptions<T>,
+): DecodedRecords<T> {
+  const { topic, partition } = fetched
+  const values: T[] = []
+  const timestamps: number[] = []
+  const rejected: RejectedRecord[] = []
+  forEachFetchedRecord(fetched, (cursor) => {
+    if (cursor.offset >= end) return
+    try {
+      if (cursor.valueLength < 0) throw new Error('it has no value (a tombstone)')
+      values.push(format.decode(cursor.bytes, cursor.valueStart, cursor.valueStart + cursor.valueLength))
+      timestamps.push(cursor.timestampMs)
+    } catch (error) {
+      const place = { topic, partition, offset: cursor.offset }
+      const bytes = { key: copyOf(cursor.key()), value: copyOf(cursor.value()) }
+      rejected.push(reject({ ...place, ...bytes, reason: messageOf(error) }))
+    }
+  })
+  return { values, timestamps, rejected }
+}
+
+function copyOf(bytes: Buffer | null): Buffer | null {
+  return bytes === null ? null : Buffer.from(bytes)
+}
