@@ -76,6 +76,17 @@ describe('topics', () => {
           [null, ErrorCode.UNKNOWN_TOPIC_ID],
         ],
       )
+      for (const version of [10, 11]) {
+        const topics = [{ name: null, topicId }, { name: 't' }]
+        const refused = await client.call(metadataApi, version, { topics })
+        assert.deepEqual(
+          refused.topics.map(({ name, errorCode }) => [name, errorCode]),
+          [
+            ['', ErrorCode.INVALID_REQUEST],
+            ['t', ErrorCode.INVALID_REQUEST],
+          ],
+        )
+      }
     }))
 
   it('10: who holds the id of a topic that was made again is told that it is unknown', () =>

@@ -68,19 +68,24 @@ export class Router {
     } catch (error) {
       return this.#failed(error, route, version, clientId)
     }
-    if (!(result instanceof Promise)) {
+    const request: Answering = { route, counter, version, correlationId, clientId, startedMs }
+    if (!(result instanceof Promise)) return this.#answer(request, result)
+    return result.then(
+      (settled: unknown) => this.#answer(request, settled),
+      (error: unknown) => this.#failed(error, route, version, clientId),
+    )
+  }
+
+  /** An answer that cannot be encoded is our own bug; it costs the one connection, not the broker. */
+  #answer(request: Answering, result: unknown): Outcome {
+    const { route, counter, version, correlationId, clientId, startedMs } = request
+    try {
       const outcome = this.#encode(route, version, correlationId, result)
       counter.count(this.#services.clock.monotonicMs() - startedMs)
       return outcome
+    } catch (error) {
+      return this.#failed(error, route, version, clientId)
     }
-    return result.then(
-      (settled: unknown) => {
-        const outcome = this.#encode(route, version, correlationId, settled)
-        counter.count(this.#services.clock.monotonicMs() - startedMs)
-        return outcome
-      },
-      (error: unknown) => this.#failed(error, route, version, clientId),
-    )
   }
 
   #encode(route: Route, version: number, correlationId: number, result: unknown): Outcome {
@@ -112,4 +117,12 @@ export class Router {
 interface CountedRoute {
   readonly route: Route
   readonly counter: ApiCounter
+}
+
+/** What has to be known of a request when its answer is there. */
+interface Answering extends CountedRoute {
+  readonly version: number
+  readonly correlationId: number
+  readonly clientId: string | null
+  readonly startedMs: number
 }

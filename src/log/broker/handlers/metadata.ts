@@ -6,6 +6,9 @@ import { CLUSTER_OPERATIONS, TOPIC_OPERATIONS } from '../authorized-operations.t
 import type { BrokerServices, Handler } from '../services.ts'
 import { topicNameProblem } from '../topic-catalog.ts'
 
+/** Versions 10 and 11 have fields for ids and null names, but Kafka takes neither before version 12. */
+const IDS_FROM = 12
+
 type TopicMetadata = NonNullable<MetadataResponseInput['topics']>[number]
 
 /**
@@ -21,11 +24,16 @@ export const handleMetadata: Handler<MetadataRequest, MetadataResponseInput> = (
   const all = request.topics === null || (apiVersion === 0 && request.topics.length === 0)
   const mayCreate =
     services.config['auto.create.topics.enable'] && (apiVersion < 4 || request.allowAutoTopicCreation)
-  const topics = all
-    ? Array.from(logDirectory.topics(), (topic) => describe(topic, nodeId))
-    : distinct(request.topics ?? []).map(({ name, topicId }) =>
-        name === null ? byId(services, topicId) : byName(services, name, mayCreate),
-      )
+  const asked = request.topics ?? []
+  const misused =
+    apiVersion < IDS_FROM && asked.some(({ name, topicId }) => name === null || topicId !== ZERO_UUID)
+  const topics = misused
+    ? asked.map(({ name }) => failed(name ?? '', ErrorCode.INVALID_REQUEST))
+    : all
+      ? Array.from(logDirectory.topics(), (topic) => describe(topic, nodeId))
+      : distinct(asked).map(({ name, topicId }) =>
+          name === null ? byId(services, topicId) : byName(services, name, mayCreate),
+        )
   return {
     brokers: [{ nodeId, host: advertised.host, port: advertised.port }],
     clusterId: logDirectory.clusterId,
