@@ -39,7 +39,7 @@ export class JsonRun {
     scratch[position++] = OPEN
     for (let i = 0; i < bounds.length; i += 2) {
       if (i > 0) for (let n = 0; n < SEPARATOR_BYTES.length; n++) scratch[position++] = SEPARATOR_BYTES[n]!
-      position += source.copy(scratch, position, bounds[i]!, bounds[i + 1]!)
+      position += source.copy(scratch, position, bounds[i], bounds[i + 1])
     }
     scratch[position++] = CLOSE
     return scratch.toString('utf8', 0, position)
