@@ -1,8 +1,17 @@
 import * as net from 'node:net'
 import { messageOf, MillraceError } from '../base/millrace-error.ts'
-import type { Connection, ConnectionHandler, Listener, ListenOptions, Network } from './world.ts'
+import { HIGH_WATER_BYTES, hostAndPort, NodeConnection } from './node-connection.ts'
+import type { ReadingSocket, Receiver } from './node-connection.ts'
+import type {
+  Connection,
+  ConnectOptions,
+  HttpAnswer,
+  HttpRequest,
+  Listener,
+  ListenOptions,
+  Network,
+} from './world.ts'
 
-const HIGH_WATER_BYTES = 1024 * 1024
 const LISTEN_BACKLOG = 1024
 const RECEIVE_BYTES = 256 * 1024
 
@@ -15,7 +24,14 @@ export class NodeNetwork implements Network {
    */
   #receiveBuffer: Buffer | undefined
 
-  listen(options: ListenOptions): Promise<Listener> {
+  async listen(options: ListenOptions): Promise<Listener> {
+    const { tls } = options
+    if (tls === undefined) return this.#listen(options)
+    const { listenTls } = await import('./node-tls-listener.ts')
+    return listenTls({ ...options, tls, failed: listenError, backlog: LISTEN_BACKLOG })
+  }
+
+  #listen(options: ListenOptions): Promise<Listener> {
     return new Promise((resolve, reject) => {
       const server = net.createServer({ noDelay: true, keepAlive: true, pauseOnConnect: true }, (accepted) =>
         options.onConnection(new NodeConnection(this.#reading(accepted))),
@@ -38,11 +54,20 @@ export class NodeNetwork implements Network {
     })
   }
 
-  connect(options: {
-    readonly host: string
-    readonly port: number
-    readonly timeoutMs: number
-  }): Promise<Connection> {
+  async http(request: HttpRequest): Promise<HttpAnswer> {
+    // Loaded when it is first asked: most processes never are.
+    const { exchangeHttp } = await import('./node-http.ts')
+    return exchangeHttp(request)
+  }
+
+  async connect(options: ConnectOptions): Promise<Connection> {
+    const { tls } = options
+    if (tls === undefined) return this.#connect(options)
+    const { connectTls } = await import('./node-tls-connect.ts')
+    return connectTls({ ...options, tls })
+  }
+
+  #connect(options: ConnectOptions): Promise<Connection> {
     return new Promise((resolve, reject) => {
       const { host, port, timeoutMs } = options
       const reading = this.#reading(undefined)
@@ -95,86 +120,10 @@ export class NodeNetwork implements Network {
   }
 }
 
-interface Receiver {
-  onChunk: ((chunk: Buffer) => void) | undefined
-}
-
-interface ReadingSocket {
-  readonly socket: net.Socket
-  readonly receiver: Receiver
-}
-
-class NodeConnection implements Connection {
-  readonly peer: string
-  readonly #socket: net.Socket
-  readonly #receiver: Receiver
-  #handler: ConnectionHandler | undefined
-  #error: Error | undefined
-  #closed = false
-
-  constructor({ socket, receiver }: ReadingSocket) {
-    this.#socket = socket
-    this.#receiver = receiver
-    this.peer = hostAndPort(socket.remoteAddress ?? 'unknown', socket.remotePort ?? 0)
-    socket.on('error', (error) => {
-      this.#error = error
-    })
-    socket.on('close', () => {
-      this.#closed = true
-      this.#handler?.onClose(this.#error)
-    })
-  }
-
-  handle(handler: ConnectionHandler): void {
-    this.#handler = handler
-    if (this.#closed) {
-      setImmediate(() => handler.onClose(this.#error))
-      return
-    }
-    this.#receiver.onChunk = (chunk) => handler.onData(chunk)
-    this.#socket.on('drain', () => handler.onDrain())
-    this.#socket.resume()
-  }
-
-  write(chunks: readonly Uint8Array[]): boolean {
-    const socket = this.#socket
-    if (!socket.writable) return true
-    if (chunks.length === 1) {
-      socket.write(chunks[0]!)
-    } else {
-      socket.cork()
-      for (const chunk of chunks) socket.write(chunk)
-      socket.uncork()
-    }
-    return !socket.writableNeedDrain
-  }
-
-  bufferedBytes(): number {
-    return this.#socket.writableLength
-  }
-
-  pause(): void {
-    this.#socket.pause()
-  }
-
-  resume(): void {
-    this.#socket.resume()
-  }
-
-  end(): void {
-    this.#socket.end()
-  }
-
-  destroy(): void {
-    this.#socket.destroy()
-  }
-}
-
-function hostAndPort(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
-}
-
-function listenError(options: ListenOptions, error: NodeJS.ErrnoException): MillraceError {
+function listenError(
+  options: { readonly host: string; readonly port: number },
+  error: NodeJS.ErrnoException,
+): MillraceError {
   const peer = hostAndPort(options.host, options.port)
   if (error.code === 'EADDRINUSE') {
     return new MillraceError({

@@ -81,12 +81,55 @@ export interface DiskLock {
 
 export interface Network {
   listen(options: ListenOptions): Promise<Listener>
-  /** Throws `MR_CONNECT_FAILED` with the peer when nobody answers within `timeoutMs`. */
-  connect(options: {
-    readonly host: string
-    readonly port: number
-    readonly timeoutMs: number
-  }): Promise<Connection>
+  /**
+   * Throws `MR_CONNECT_FAILED` with the peer when nobody answers within `timeoutMs`; with `tls` also `MR_TLS_UNTRUSTED`,
+   * `MR_TLS_FAILED` and `MR_TLS_INVALID`. The simulated network has no TLS.
+   */
+  connect(options: ConnectOptions): Promise<Connection>
+  /**
+   * One HTTP exchange; resolves with any status. Throws `MR_HTTP_FAILED` with the URL's host when there is no answer
+   * within `timeoutMs`, or one of more than 1 MiB. The simulated network has none.
+   */
+  http(request: HttpRequest): Promise<HttpAnswer>
+}
+
+export interface ConnectOptions {
+  readonly host: string
+  readonly port: number
+  /** For the connection and, with `tls`, its handshake. */
+  readonly timeoutMs: number
+  readonly tls?: ClientTls
+}
+
+/** How a client speaks TLS; certificates and keys are PEM text. */
+export interface ClientTls {
+  /** Authorities that may have signed the server's certificate. Default: the well-known public ones. */
+  readonly ca?: string
+  /** The client's own certificate and those between it and its root, for servers that ask for one. */
+  readonly certificate?: string
+  readonly key?: string
+  /** Of the key, when it is encrypted. */
+  readonly passphrase?: string
+  /** The name that the server's certificate must bear. Default: the host that is dialled. */
+  readonly serverName?: string
+  /** Whether the certificate must bear that name; that it was signed by an authority is always asked for. Default: true. */
+  readonly verifyHostname?: boolean
+}
+
+export interface HttpRequest {
+  /** `http:` or `https:`. */
+  readonly url: string
+  readonly method: 'GET' | 'POST'
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: string
+  readonly timeoutMs: number
+  /** PEM of the authorities for `https:`. Default: the well-known public ones. */
+  readonly ca?: string
+}
+
+export interface HttpAnswer {
+  readonly status: number
+  readonly body: string
 }
 
 export interface ListenOptions {
@@ -94,11 +137,42 @@ export interface ListenOptions {
   /** 0 picks a free port. */
   readonly port: number
   readonly onConnection: (connection: Connection) => void
+  /** With it, connections are handed on once their TLS handshake has succeeded. The simulated network has no TLS. */
+  readonly tls?: ServerTls
+}
+
+/** How a listener speaks TLS. */
+export interface ServerTls {
+  readonly credentials: TlsCredentials
+  /** Whether clients are asked for a certificate; one that `clientCa` did not sign is refused in any case. */
+  readonly clientCertificate: 'none' | 'optional' | 'required'
+  /** A handshake that takes longer is cut off. */
+  readonly handshakeTimeoutMs: number
+  /** Handshakes at the same time; further connections are closed at once. */
+  readonly handshakesMax: number
+  /** Told of each connection that came to no handshake. */
+  readonly onRefused: (refusal: { readonly peer: string; readonly reason: string }) => void
+}
+
+/** What a TLS server shows; all of it PEM text. */
+export interface TlsCredentials {
+  /** The server's certificate, followed by those between it and its root. */
+  readonly certificate: string
+  readonly key: string
+  readonly passphrase?: string
+  /** Whose signature makes a client's certificate good; without it, the well-known public authorities'. */
+  readonly clientCa?: string
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3'
 }
 
 export interface Listener {
   readonly host: string
   readonly port: number
+  /**
+   * Gives connections that are made from now on other credentials. Throws `MR_TLS_INVALID`, and keeps the old ones, when
+   * they are none. Only listeners with `tls` have it.
+   */
+  setCredentials?(credentials: TlsCredentials): void
   /** Stops accepting; existing connections stay. */
   close(): Promise<void>
 }
@@ -106,6 +180,8 @@ export interface Listener {
 export interface Connection {
   /** `host:port` of the other side. */
   readonly peer: string
+  /** How it is secured; absent on a connection without TLS. */
+  readonly tls?: ConnectionTls
   /** Sets who is told; data that arrived before is delivered after this call. Call it once. */
   handle(handler: ConnectionHandler): void
   /** Queues the chunks; false means more than 1 MiB is waiting: hold back until `onDrain`. */
@@ -118,6 +194,14 @@ export interface Connection {
   end(): void
   /** Closes at once. */
   destroy(): void
+}
+
+export interface ConnectionTls {
+  /** Such as `TLSv1.3`. */
+  readonly protocol: string
+  readonly cipher: string
+  /** The other side's certificate (DER), whose signatures have been checked; absent when it showed none. */
+  readonly peerCertificate?: Uint8Array
 }
 
 export interface ConnectionHandler {

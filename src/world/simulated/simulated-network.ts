@@ -1,4 +1,5 @@
 /** A network in memory that delays, cuts up and cuts off. It outlives the processes; `as` gives one its view. */
+import { assert } from '../../base/assert.ts'
 import { MillraceError } from '../../base/millrace-error.ts'
 import type { Connection, Listener, ListenOptions, Network } from '../world.ts'
 import type { Life, Scheduler } from './scheduler.ts'
@@ -79,13 +80,33 @@ export class SimulatedNetwork {
   as(life: Life): Network {
     return {
       listen: (options) => this.#listen(life, options),
-      connect: (options) => this.#connect(life, options),
+      connect: (options) => {
+        assert(options.tls === undefined, 'the simulated network has no TLS')
+        return this.#connect(life, options)
+      },
+      http: (request) =>
+        Promise.reject(
+          new MillraceError({
+            code: 'MR_HTTP_FAILED',
+            message: `no answer over HTTP: the simulated network has none (${request.method}).`,
+          }),
+        ),
     }
   }
 
   #listen(life: Life, options: ListenOptions): Promise<Listener> {
     const host = options.host === 'localhost' ? '127.0.0.1' : options.host
     const port = options.port === 0 ? this.#nextPort++ : options.port
+    if (options.tls !== undefined) {
+      return Promise.reject(
+        new MillraceError({
+          code: 'MR_LISTEN_FAILED',
+          message: 'the simulated network has no TLS.',
+          fix: 'Test TLS on the real network.',
+          peer: `${host}:${port}`,
+        }),
+      )
+    }
     if (this.#find(host, port) !== undefined) {
       return Promise.reject(
         new MillraceError({
