@@ -1,8 +1,12 @@
 import { MillraceError } from '../base/millrace-error.ts'
 import type { LogClient } from '../log/client/client.ts'
+import type { ClusterOptions } from './process-options.ts'
 
 /** Connects for the time of `work`. */
-export async function withClient<T>(bootstrap: string, work: (client: LogClient) => Promise<T>): Promise<T> {
+export async function withClient<T>(
+  { kafka: bootstrap }: Pick<ClusterOptions, 'kafka'>,
+  work: (client: LogClient) => Promise<T>,
+): Promise<T> {
   const [{ connectClient }, { nodeWorld }] = await Promise.all([
     import('../log/client/client.ts'),
     import('../world/node.ts'),

@@ -212,9 +212,14 @@ describe('millrace start', () => {
     const { code, out, err } = await reader.ended
     assert.deepEqual([code, out, err], [0, 'one\ntwo\n', ''])
     const group = await ok(['groups', 'describe', 'patient', '--kafka', kafka, '--json'])
-    assert.deepEqual(JSON.parse(group.out), [
-      { topic: 'endless', partition: 0, committed: 2, end: 2, lag: 0 },
-    ])
+    assert.deepEqual(JSON.parse(group.out), {
+      id: 'patient',
+      type: 'classic',
+      state: 'Empty',
+      assignor: '',
+      members: [],
+      offsets: [{ topic: 'endless', partition: 0, committed: 2, end: 2, lag: 0 }],
+    })
   })
 
   it('topics and groups are made, shown and deleted', async () => {
@@ -222,15 +227,23 @@ describe('millrace start', () => {
     await ok(['topics', 'create', 'wide', '--partitions', '3', '--config', 'retention.ms=60000', ...at])
     await ok(['topics', 'add-partitions', 'wide', '4', ...at])
     const listed = await ok(['topics', 'list', ...at])
-    assert.match(listed.out, /^TOPIC +PARTITIONS +RECORDS +ID\n/)
-    assert.match(listed.out, /^wide +4 +0 +[\w-]{22}$/m)
+    assert.match(listed.out, /^TOPIC +PARTITIONS +RECORDS +ID +CONFIG\n/)
+    assert.match(listed.out, /^wide +4 +0 +[\w-]{22} +retention\.ms=60000$/m)
     const described = await ok(['topics', 'describe', 'wide', '--json', ...at])
+    const { partitions, configs } = JSON.parse(described.out) as {
+      partitions: { partition: number }[]
+      configs: { name: string; value: string; source: string }[]
+    }
     assert.deepEqual(
-      (JSON.parse(described.out) as { partition: number }[]).map(({ partition }) => partition),
+      partitions.map(({ partition }) => partition),
       [0, 1, 2, 3],
     )
+    assert.deepEqual(
+      configs.map(({ name, value, source }) => [name, value, source]),
+      [['retention.ms', '60000', 'topic']],
+    )
     await ok(['groups', 'reset', 'readers', 'wide', ...at])
-    assert.match((await ok(['groups', 'list', ...at])).out, /^readers +Empty +0 +0$/m)
+    assert.match((await ok(['groups', 'list', ...at])).out, /^readers +classic +Empty +0 +0$/m)
     await ok(['groups', 'delete', 'readers', ...at])
     await ok(['topics', 'delete', 'wide', ...at])
     const failures = await Promise.all([

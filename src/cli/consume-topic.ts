@@ -2,7 +2,7 @@ import type { LogClient } from '../log/client/client.ts'
 import { Fetcher, type FetchedRecords, forEachFetchedRecord } from '../log/client/fetcher.ts'
 import { offsetCommit, offsetFetch } from '../log/client/group-admin.ts'
 import { terminal } from './output.ts'
-import { offsetsAt, partitionsOf } from './topic-offsets.ts'
+import { offsetsAt, partitionsOf } from '../server/topic-offsets.ts'
 
 export interface ConsumeOptions {
   readonly json: boolean

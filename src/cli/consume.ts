@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander'
 import { parsePosition, wholeNumber } from './address.ts'
 import { withClient } from './cluster.ts'
 import type { ConsumeOptions } from './consume-topic.ts'
-import { withCluster } from './process-options.ts'
+import { type ClusterOptions, withCluster } from './process-options.ts'
 import { stopSignal } from './stop-signals.ts'
 
 export function addConsume(program: Command): void {
@@ -29,9 +29,9 @@ export function addConsume(program: Command): void {
       'after',
       '\nExamples:\n  $ millrace consume alerts --from latest\n  $ millrace consume orders --json --exit | jq .value',
     )
-    .action(async (topic: string, options: ConsumeOptions & { readonly kafka: string }) => {
+    .action(async (topic: string, options: ConsumeOptions & ClusterOptions) => {
       const stop = stopSignal({ announce: false })
       const { consumeTopic } = await import('./consume-topic.ts')
-      await withClient(options.kafka, (client) => consumeTopic(client, topic, { ...options, stop }))
+      await withClient(options, (client) => consumeTopic(client, topic, { ...options, stop }))
     })
 }

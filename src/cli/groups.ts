@@ -1,70 +1,132 @@
-import { type Command, Option } from 'commander'
-import { MillraceError } from '../base/millrace-error.ts'
-import { parsePosition } from './address.ts'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { ResetPosition } from '../server/reset-group.ts'
+import { parsePosition, wholeNumber } from './address.ts'
 import { withClient } from './cluster.ts'
-import { printRows, terminal } from './output.ts'
-import { withCluster } from './process-options.ts'
-
-interface ClusterOptions {
-  readonly kafka: string
-  readonly json: boolean
-}
+import { printRows, renderFields, terminal } from './output.ts'
+import { type ClusterOptions, withCluster } from './process-options.ts'
+import { examples } from './settings.ts'
 
 export function addGroups(program: Command): void {
-  const groups = program.command('groups').summary('list, describe, reset and delete consumer groups')
-  withCluster(
-    groups.command('list').description('Lists the consumer groups, with how far they are behind.'),
-  ).action(async ({ kafka, json }: ClusterOptions) => {
-    const { viewGroups } = await import('../server/log-view.ts')
-    const found = await withClient(kafka, viewGroups)
-    const rows = found.map(({ id, state, members, lag }) => ({ group: id, state, members, lag }))
-    printRows(rows, { columns: ['group', 'state', 'members', 'lag'], json, none: 'no groups yet' })
-  })
-  withCluster(
-    groups
-      .command('describe')
-      .argument('<GROUP>')
-      .description('Shows the offsets that a group has committed.'),
-  ).action(async (group: string, { kafka, json }: ClusterOptions) => {
-    const { viewGroup } = await import('../server/log-view.ts')
-    const found = await withClient(kafka, (client) => viewGroup(client, group))
-    if (found === undefined) {
-      throw new MillraceError({
-        code: 'MR_GROUP_NOT_FOUND',
-        message: `there is no group ${group}.`,
-        fix: 'List them with `millrace groups list`.',
-      })
-    }
-    printRows(
-      found.map((offset) => ({ ...offset })),
-      { columns: ['topic', 'partition', 'committed', 'end', 'lag'], json, none: 'no offsets committed' },
-    )
-  })
+  const groups = program
+    .command('groups')
+    .summary('list, describe, reset and delete consumer groups')
+    .description('Consumer groups of either protocol, of this log or any Kafka cluster.')
+  withCluster(groups.command('list'))
+    .description('Lists the consumer groups, with how far they are behind.')
+    .option('--all', 'also groups in which jobs keep the books of their transactions', false)
+    .addHelpText('after', examples('millrace groups list', 'millrace groups list --output json'))
+    .action(async (options: ClusterOptions & { readonly all: boolean }) => {
+      const { viewGroups } = await import('../server/group-view.ts')
+      const found = await withClient(options, (client) => viewGroups(client, { witnesses: options.all }))
+      const rows = found.map(({ id, ...rest }) => ({ group: id, ...rest }))
+      const columns = ['group', 'type', 'state', 'members', 'lag'] as const
+      printRows(rows, { columns, json: options.json, none: 'no groups yet' })
+    })
+  withCluster(groups.command('describe').argument('<GROUP>'))
+    .description('Shows the state of a group, its members, and the offsets that it has committed.')
+    .addHelpText('after', examples('millrace groups describe billing'))
+    .action(async (group: string, options: ClusterOptions) => {
+      const { viewGroup } = await import('../server/group-view.ts')
+      const found = await withClient(options, (client) => viewGroup(client, group))
+      if (found === undefined) {
+        const { groupNotFound } = await import('../server/not-found.ts')
+        throw groupNotFound(group)
+      }
+      if (options.json) return terminal.out(JSON.stringify(found, null, 2))
+      const { id, type, state, assignor, members, offsets } = found
+      terminal.out(renderFields({ group: id, type, state, assignor: assignor === '' ? '–' : assignor }))
+      if (members.length > 0) {
+        const rows = members.map((member) => ({
+          member: member.memberId,
+          client: member.clientId,
+          host: member.host,
+          partitions: member.partitions.map(({ topic, partition }) => `${topic}-${partition}`).join(' '),
+        }))
+        terminal.out('')
+        const columns = ['member', 'client', 'host', 'partitions'] as const
+        printRows(rows, { columns, json: false, none: 'no members' })
+      }
+      if (offsets.length > 0) terminal.out('')
+      printRows(
+        offsets.map((offset) => ({ ...offset })),
+        {
+          columns: ['topic', 'partition', 'committed', 'end', 'lag'],
+          json: false,
+          none: 'no offsets committed',
+        },
+      )
+    })
   withCluster(groups.command('reset').argument('<GROUP>').argument('<TOPIC>'))
     .description('Sets the offsets of a group that has no members. Makes the group when there is none.')
     .addOption(
-      new Option('--to <WHERE>', 'where it shall go on: earliest, latest, or a time: 2026-01-31T12:00:00Z')
-        .argParser(parsePosition)
+      new Option(
+        '--to <WHERE>',
+        'where it shall go on: earliest, latest, a time as 2026-01-31T12:00:00Z, offset:N, +N or -N records from where it is',
+      )
+        .argParser(readReset)
         .default('earliest'),
     )
-    .action(async (group: string, topic: string, { kafka, to }: ClusterOptions & ResetOptions) => {
-      const { resetGroup } = await import('./reset-group.ts')
-      await withClient(kafka, (client) => resetGroup(client, { group, topic, to }))
-      const where = typeof to === 'number' ? new Date(to).toISOString() : `the ${to} offsets`
-      terminal.note(`millrace: ${group} goes on at ${where} of ${topic}`)
+    .addOption(new Option('--partition <N>', 'only this one').argParser(wholeNumber(0)))
+    .option('--dry-run', 'show the offsets, and leave them as they are', false)
+    .addHelpText(
+      'after',
+      examples(
+        'millrace groups reset billing orders --to earliest',
+        'millrace groups reset billing orders --to offset:4711 --partition 2 --dry-run',
+      ),
+    )
+    .action(async (group: string, topic: string, options: ClusterOptions & ResetOptions) => {
+      const { resetGroup } = await import('../server/reset-group.ts')
+      const { to, partition, dryRun } = options
+      const done = await withClient(options, (client) =>
+        resetGroup(client, {
+          group,
+          topic,
+          to,
+          dryRun,
+          ...(partition !== undefined && { partitions: [partition] }),
+        }),
+      )
+      printRows(
+        done.map((one) => ({ ...one })),
+        { columns: ['topic', 'partition', 'before', 'offset'], json: options.json, none: 'no partitions' },
+      )
     })
-  withCluster(
-    groups
-      .command('delete')
-      .argument('<GROUP>')
-      .description('Deletes a group that has no members, with its offsets.'),
-  ).action(async (group: string, { kafka }: ClusterOptions) => {
-    const { deleteGroup } = await import('./reset-group.ts')
-    await withClient(kafka, (client) => deleteGroup(client, group))
-    terminal.note(`millrace: deleted ${group}`)
-  })
+  withCluster(groups.command('delete').argument('<GROUP>'))
+    .description(
+      'Deletes a group that has no members, with its offsets; with --topic, only those of one topic.',
+    )
+    .option('--topic <TOPIC>', 'forget what it has committed of this topic, and keep the group')
+    .addHelpText('after', examples('millrace groups delete billing'))
+    .action(async (group: string, options: ClusterOptions & { readonly topic?: string }) => {
+      const { deleteGroup, deleteGroupOffsets } = await import('../server/reset-group.ts')
+      const { topic } = options
+      await withClient(options, (client) =>
+        topic === undefined ? deleteGroup(client, group) : deleteGroupOffsets(client, group, topic),
+      )
+      terminal.note(
+        `millrace: deleted ${topic === undefined ? group : `the offsets of ${group} in ${topic}`}`,
+      )
+    })
 }
 
 interface ResetOptions {
-  readonly to: 'earliest' | 'latest' | number
+  readonly to: ResetPosition
+  readonly partition?: number
+  readonly dryRun: boolean
+}
+
+/** Reads where a group shall go on. */
+export function readReset(text: string): ResetPosition {
+  const offset = /^offset:(\d{1,15})$/.exec(text)?.[1]
+  if (offset !== undefined) return { offset: Number(offset) }
+  if (/^[+-]\d{1,15}$/.test(text)) return { shift: Number(text) }
+  try {
+    const position = parsePosition(text)
+    return typeof position === 'number' ? { timeMs: position } : position
+  } catch {
+    throw new InvalidArgumentError(
+      `Expected earliest, latest, a time such as 2026-01-31T12:00:00Z, offset:N, +N or -N, not ${JSON.stringify(text)}.`,
+    )
+  }
 }

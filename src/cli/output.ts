@@ -63,6 +63,14 @@ export function renderTable(
     .join('\n')
 }
 
+/** Names and values, a line each. */
+export function renderFields(fields: Readonly<Record<string, string>>): string {
+  const width = Math.max(...Object.keys(fields).map((name) => name.length))
+  return Object.entries(fields)
+    .map(([name, value]) => `${name.padEnd(width)}  ${value}`)
+    .join('\n')
+}
+
 /** Prints rows as a table for people, or as one JSON array for programs; `none` is said when there are no rows. */
 export function printRows<T extends Readonly<Record<string, string | number>>>(
   rows: readonly T[],

@@ -35,24 +35,45 @@ export function withProcessOptions(command: Command): Command {
     )
 }
 
+/** What `withCluster` gives a command. */
+export interface ClusterOptions {
+  readonly kafka: string
+  /** Whether the output is for programs: `--output json`, or `--json` for short. */
+  readonly json: boolean
+}
+
 /** The options of the commands that talk to a cluster. */
 export function withCluster(command: Command): Command {
-  return command
-    .addOption(
+  return withOutput(
+    command.addOption(
       new Option('--kafka <HOST:PORT>', 'the log or Kafka cluster to talk to')
         .argParser(parseBootstrap)
         .default('127.0.0.1:9092'),
-    )
-    .option('--json', 'print JSON for programs', false)
+    ),
+  )
 }
 
 /** The options of the commands that talk to a Millrace process over REST. */
 export function withHttp(command: Command): Command {
-  return command
-    .addOption(
+  return withOutput(
+    command.addOption(
       new Option('--http <HOST:PORT>', 'REST address of the process to talk to')
         .argParser(parseAddress)
         .default(DEFAULT_HTTP, '127.0.0.1:8090'),
+    ),
+  )
+}
+
+/** `--output FORMAT`, and `--json` for short: either sets `json`. */
+export function withOutput(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--output <FORMAT>', 'a table for people, or JSON for programs')
+        .choices(['table', 'json'])
+        .default('table'),
     )
-    .option('--json', 'print JSON for programs', false)
+    .option('--json', 'short for --output json', false)
+    .hook('preAction', (_, action) => {
+      if (action.opts()['output'] === 'json') action.setOptionValue('json', true)
+    })
 }

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
 import { withClient } from './cluster.ts'
 import { terminal } from './output.ts'
-import { withCluster } from './process-options.ts'
+import { type ClusterOptions, withCluster } from './process-options.ts'
 import type { ProduceOptions } from './produce-lines.ts'
 
 export function addProduce(program: Command): void {
@@ -22,18 +22,14 @@ export function addProduce(program: Command): void {
       'after',
       "\nExample:\n  $ printf 'a:1\\nb:2\\n' | millrace produce numbers --key-separator :",
     )
-    .action(
-      async (topic: string, options: ProduceOptions & { readonly kafka: string; readonly json: boolean }) => {
-        if (process.stdin.isTTY) terminal.note(`millrace: a record a line for ${topic}; Ctrl-D ends`)
-        const { produceLines } = await import('./produce-lines.ts')
-        const count = await withClient(options.kafka, (client) =>
-          produceLines(client, topic, process.stdin, options),
+    .action(async (topic: string, options: ProduceOptions & ClusterOptions) => {
+      if (process.stdin.isTTY) terminal.note(`millrace: a record a line for ${topic}; Ctrl-D ends`)
+      const { produceLines } = await import('./produce-lines.ts')
+      const count = await withClient(options, (client) => produceLines(client, topic, process.stdin, options))
+      if (options.json) terminal.out(JSON.stringify({ topic, records: count }))
+      else
+        terminal.note(
+          `millrace: produced ${count.toLocaleString('en')} ${count === 1 ? 'record' : 'records'} to ${topic}`,
         )
-        if (options.json) terminal.out(JSON.stringify({ topic, records: count }))
-        else
-          terminal.note(
-            `millrace: produced ${count.toLocaleString('en')} ${count === 1 ? 'record' : 'records'} to ${topic}`,
-          )
-      },
-    )
+    })
 }

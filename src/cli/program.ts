@@ -4,6 +4,8 @@
  */
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
+import { addAcls } from './acls.ts'
+import { addConfigs } from './configs.ts'
 import { addConsume } from './consume.ts'
 import { addGroups } from './groups.ts'
 import { addList, addSavepoint } from './jobs.ts'
@@ -12,6 +14,8 @@ import { addProduce } from './produce.ts'
 import { addRun } from './run.ts'
 import { addStart } from './start.ts'
 import { addTopics } from './topics.ts'
+import { addTransactions } from './transactions.ts'
+import { addUsers } from './users.ts'
 
 const FIRST_STEPS = `
 First steps:
@@ -56,6 +60,10 @@ function program(): Command {
   addProduce(command)
   addConsume(command)
   addGroups(command)
+  addConfigs(command)
+  addUsers(command)
+  addAcls(command)
+  addTransactions(command)
   return command
 }
 

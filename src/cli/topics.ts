@@ -1,35 +1,46 @@
-import { type Command, InvalidArgumentError, Option } from 'commander'
-import { MillraceError } from '../base/millrace-error.ts'
+import { type Command, Option } from 'commander'
 import { wholeNumber } from './address.ts'
 import { withClient } from './cluster.ts'
-import { printRows, terminal } from './output.ts'
-import { withCluster } from './process-options.ts'
-
-interface ClusterOptions {
-  readonly kafka: string
-  readonly json: boolean
-}
+import { printConfigs } from './configs.ts'
+import { printRows, renderFields, terminal } from './output.ts'
+import { type ClusterOptions, withCluster } from './process-options.ts'
+import { examples, readSetting, repeated } from './settings.ts'
 
 export function addTopics(program: Command): void {
-  const topics = program.command('topics').summary('list, create, describe and delete topics')
-  withCluster(
-    topics
-      .command('list')
-      .description(
-        'Lists the topics, with how many offsets they hold: records, and the markers of transactions.',
-      ),
-  )
+  const topics = program
+    .command('topics')
+    .summary('list, create, describe, configure and delete topics')
+    .description('Topics of this log or any Kafka cluster.')
+  withCluster(topics.command('list'))
+    .description(
+      'Lists the topics, with how many offsets they hold (records, and the markers of transactions) and the settings of their own.',
+    )
     .option('--internal', 'also the ones that the log keeps for itself', false)
-    .action(async ({ kafka, json, internal }: ClusterOptions & { readonly internal: boolean }) => {
+    .addHelpText(
+      'after',
+      examples('millrace topics list', 'millrace topics list --output json | jq .[].topic'),
+    )
+    .action(async (options: ClusterOptions & { readonly internal: boolean }) => {
       const { viewTopics } = await import('../server/log-view.ts')
-      const topics = await withClient(kafka, (client) => viewTopics(client, { internal }))
-      const rows = topics.map(({ name, partitions, records, id }) => ({
+      const { json, internal } = options
+      const found = await withClient(options, (client) => viewTopics(client, { internal }))
+      const rows = found.map(({ name, partitions, records, id, config }) => ({
         topic: name,
         partitions,
         records,
         id,
+        config,
       }))
-      printRows(rows, { columns: ['topic', 'partitions', 'records', 'id'], json, none: 'no topics yet' })
+      if (json) return terminal.out(JSON.stringify(rows, null, 2))
+      printRows(
+        rows.map(({ config, ...row }) => ({
+          ...row,
+          config: Object.entries(config)
+            .map(([name, value]) => `${name}=${value}`)
+            .join(' '),
+        })),
+        { columns: ['topic', 'partitions', 'records', 'id', 'config'], json, none: 'no topics yet' },
+      )
     })
   withCluster(topics.command('create').argument('<TOPIC>').description('Creates a topic.'))
     .addOption(new Option('--partitions <N>', 'default: as the log is set up').argParser(wholeNumber(1)))
@@ -39,40 +50,86 @@ export function addTopics(program: Command): void {
       readSetting,
       {},
     )
+    .addHelpText(
+      'after',
+      examples('millrace topics create orders --partitions 4 --config retention.ms=86400000'),
+    )
     .action(
       async (
         topic: string,
         options: ClusterOptions & { readonly partitions?: number; readonly config: Record<string, string> },
       ) => {
-        const { kafka, partitions, config } = options
+        const { partitions, config } = options
         const { createTopics } = await import('../log/client/admin.ts')
-        await withClient(kafka, (client) =>
+        await withClient(options, (client) =>
           createTopics(client, [{ name: topic, config, ...(partitions && { partitions }) }]),
         )
         terminal.note(`millrace: created ${topic}`)
       },
     )
-  withCluster(
-    topics.command('describe').argument('<TOPIC>').description('Shows the partitions of a topic.'),
-  ).action(async (topic: string, { kafka, json }: ClusterOptions) => {
-    const { viewPartitions } = await import('../server/log-view.ts')
-    const partitions = await withClient(kafka, (client) => viewPartitions(client, topic))
-    if (partitions === undefined) {
-      throw new MillraceError({
-        code: 'MR_TOPIC_NOT_FOUND',
-        topic,
-        message: 'there is no such topic.',
-        fix: 'List them with `millrace topics list`.',
+  withCluster(topics.command('describe').argument('<TOPIC>'))
+    .description('Shows the partitions of a topic, and its settings that differ from the default.')
+    .option('--all-configs', 'every setting, with what it means', false)
+    .addHelpText('after', examples('millrace topics describe orders'))
+    .action(async (topic: string, options: ClusterOptions & { readonly allConfigs: boolean }) => {
+      const { viewTopic } = await import('../server/log-view.ts')
+      const found = await withClient(options, (client) => viewTopic(client, topic))
+      if (found === undefined) {
+        const { topicNotFound } = await import('../server/not-found.ts')
+        throw topicNotFound(topic)
+      }
+      const all = options.allConfigs
+      const configs = found.configs.filter((one) => all || one.source !== 'default')
+      if (options.json) return terminal.out(JSON.stringify({ ...found, configs }, null, 2))
+      terminal.out(renderFields({ topic, id: found.id, internal: found.internal ? 'yes' : 'no' }))
+      terminal.out('')
+      const rows = found.partitions.map(({ partition, leader, startOffset, endOffset }) => ({
+        partition,
+        leader,
+        start: startOffset,
+        end: endOffset,
+      }))
+      printRows(rows, {
+        columns: ['partition', 'leader', 'start', 'end'],
+        json: false,
+        none: 'no partitions',
       })
-    }
-    const rows = partitions.map(({ partition, leader, startOffset, endOffset }) => ({
-      partition,
-      leader,
-      start: startOffset,
-      end: endOffset,
-    }))
-    printRows(rows, { columns: ['partition', 'leader', 'start', 'end'], json, none: 'no partitions' })
-  })
+      if (configs.length === 0) return
+      terminal.out('')
+      printConfigs(configs, { all, json: false })
+    })
+  withCluster(topics.command('configure').argument('<TOPIC>'))
+    .argument('[NAME=VALUE...]', "Kafka's topic settings, as retention.ms=3600000", readSetting)
+    .description('Changes settings of a topic; what is not named stays.')
+    .option('--delete <NAME>', 'back to what the log has for it; repeat it for more', repeated)
+    .option('--dry-run', 'check the change, and do not make it', false)
+    .addHelpText(
+      'after',
+      examples(
+        'millrace topics configure orders retention.ms=3600000 cleanup.policy=compact,delete',
+        'millrace topics configure orders --delete retention.ms',
+      ),
+    )
+    .action(
+      async (
+        topic: string,
+        set: Record<string, string> | undefined,
+        options: ClusterOptions & { readonly delete?: readonly string[]; readonly dryRun: boolean },
+        command: Command,
+      ) => {
+        if (set === undefined && options.delete === undefined)
+          command.error('error: name a setting: NAME=VALUE, or --delete NAME')
+        const { alterConfigs } = await import('../log/client/config-admin.ts')
+        await withClient(options, (client) =>
+          alterConfigs(
+            client,
+            { type: 'topic', name: topic },
+            { set: set ?? {}, delete: options.delete ?? [], validateOnly: options.dryRun },
+          ),
+        )
+        terminal.note(`millrace: ${topic} ${options.dryRun ? 'would accept this' : 'is changed'}`)
+      },
+    )
   withCluster(
     topics
       .command('add-partitions')
@@ -80,23 +137,18 @@ export function addTopics(program: Command): void {
       .argument('<TOTAL>', 'how many it shall have', wholeNumber(1)),
   )
     .description('Gives a topic more partitions. Keys that were in one partition may then be in another.')
-    .action(async (topic: string, total: number, { kafka }: ClusterOptions) => {
+    .addHelpText('after', examples('millrace topics add-partitions orders 8'))
+    .action(async (topic: string, total: number, options: ClusterOptions) => {
       const { createPartitions } = await import('../log/client/admin.ts')
-      await withClient(kafka, (client) => createPartitions(client, topic, total))
+      await withClient(options, (client) => createPartitions(client, topic, total))
       terminal.note(`millrace: ${topic} has ${total} partitions`)
     })
-  withCluster(
-    topics.command('delete').argument('<TOPIC...>').description('Deletes topics and all their records.'),
-  ).action(async (names: string[], { kafka }: ClusterOptions) => {
-    const { deleteTopics } = await import('../log/client/admin.ts')
-    await withClient(kafka, (client) => deleteTopics(client, names))
-    terminal.note(`millrace: deleted ${names.join(', ')}`)
-  })
-}
-
-function readSetting(text: string, earlier: Record<string, string>): Record<string, string> {
-  const [name = '', ...value] = text.split('=')
-  if (name === '' || value.length === 0)
-    throw new InvalidArgumentError(`expected NAME=VALUE, not ${JSON.stringify(text)}.`)
-  return { ...earlier, [name]: value.join('=') }
+  withCluster(topics.command('delete').argument('<TOPIC...>'))
+    .description('Deletes topics and all their records.')
+    .addHelpText('after', examples('millrace topics delete orders'))
+    .action(async (names: string[], options: ClusterOptions) => {
+      const { deleteTopics } = await import('../log/client/admin.ts')
+      await withClient(options, (client) => deleteTopics(client, names))
+      terminal.note(`millrace: deleted ${names.join(', ')}`)
+    })
 }

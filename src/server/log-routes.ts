@@ -1,8 +1,9 @@
 import type { FastifyInstance } from 'fastify'
-import { MillraceError } from '../base/millrace-error.ts'
 import { createTopics, deleteTopics } from '../log/client/admin.ts'
 import type { LogClient } from '../log/client/log-client.ts'
-import { viewGroup, viewGroups, viewPartitions, viewTopics } from './log-view.ts'
+import { viewGroup, viewGroups } from './group-view.ts'
+import { viewTopic, viewTopics } from './log-view.ts'
+import { groupNotFound, topicNotFound } from './not-found.ts'
 
 interface NewTopicBody {
   name: string
@@ -26,16 +27,9 @@ export function logRoutes(app: FastifyInstance, client: LogClient): void {
     viewTopics(client, { internal: query.internal === 'true' }),
   )
   app.get<{ Params: { topic: string } }>('/api/v1/topics/:topic', async ({ params: { topic } }) => {
-    const partitions = await viewPartitions(client, topic)
-    if (partitions === undefined) {
-      throw new MillraceError({
-        code: 'MR_TOPIC_NOT_FOUND',
-        topic,
-        message: 'there is no such topic.',
-        fix: 'List the topics with `millrace topics list`.',
-      })
-    }
-    return { name: topic, partitions }
+    const found = await viewTopic(client, topic)
+    if (found === undefined) throw topicNotFound(topic)
+    return found
   })
   app.post<{ Body: NewTopicBody }>(
     '/api/v1/topics',
@@ -51,14 +45,8 @@ export function logRoutes(app: FastifyInstance, client: LogClient): void {
   })
   app.get('/api/v1/groups', () => viewGroups(client))
   app.get<{ Params: { group: string } }>('/api/v1/groups/:group', async ({ params: { group } }) => {
-    const offsets = await viewGroup(client, group)
-    if (offsets === undefined) {
-      throw new MillraceError({
-        code: 'MR_GROUP_NOT_FOUND',
-        message: `there is no group ${group}.`,
-        fix: 'List the groups with `millrace groups list`.',
-      })
-    }
-    return { id: group, offsets }
+    const found = await viewGroup(client, group)
+    if (found === undefined) throw groupNotFound(group)
+    return found
   })
 }

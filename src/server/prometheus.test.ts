@@ -111,6 +111,7 @@ describe('/metrics', () => {
       connections: 2,
       connectionsAccepted: 3,
       connectionsRejected: 1,
+      authorizationsDenied: 0,
       bytesIn: 100,
       bytesOut: 200,
       apis: [{ api: 'Produce', requests: 8, latencyMsTotal: 2_500, latencyMsMax: 2_000, latencyBuckets }],

@@ -22,9 +22,10 @@ import type { BrokerMetrics } from '../log/broker/broker-metrics.ts'
 import type { Clock } from '../world/world.ts'
 import { jobRoutes } from './job-routes.ts'
 import type { JobRegistry } from './job-registry.ts'
-import { type JobView, viewJob } from './job-view.ts'
+import { viewJob } from './job-view.ts'
 import { logRoutes } from './log-routes.ts'
-import { type GroupView, type TopicView, viewGroups, viewTopics } from './log-view.ts'
+import { type GroupView, viewGroups } from './group-view.ts'
+import { type TopicView, viewTopics } from './log-view.ts'
 import { prometheusPage } from './prometheus.ts'
 import { refuseForeignOrigins } from './same-origin.ts'
 import { STATUS_PAGE } from './status-page.ts'
@@ -117,18 +118,9 @@ function statusRoutes(app: FastifyInstance, options: ServerOptions): void {
       logError: log.logError ?? null,
       jobs: views,
       topics: log.topics ?? [],
-      groups: (log.groups ?? []).filter((group) => !isWitness(group.id, views)),
+      groups: log.groups ?? [],
     }
   })
-}
-
-/** Whether a group only keeps the books of a sink's transactions: its offsets are checkpoint numbers. */
-function isWitness(groupId: string, jobs: readonly JobView[]): boolean {
-  return jobs.some((job) =>
-    job.steps.some(
-      (step) => step.kind === 'sink' && groupId.startsWith(`millrace.${job.name}.${step.name}.`),
-    ),
-  )
 }
 
 interface LogOverview {

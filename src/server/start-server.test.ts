@@ -112,14 +112,24 @@ describe('topics over REST', () => {
     const [listed] = (await ask('/api/v1/topics')).json
     assert.match(listed.id, /^[\w-]{22}$/)
     const { id: _, ...view } = listed
-    assert.deepEqual(view, { name: 'orders', internal: false, partitions: 2, records: 3, endOffsets: 3 })
-    assert.deepEqual((await ask('/api/v1/topics/orders')).json, {
+    assert.deepEqual(view, {
       name: 'orders',
-      partitions: [
-        { partition: 0, leader: 1, startOffset: 0, endOffset: 2 },
-        { partition: 1, leader: 1, startOffset: 0, endOffset: 1 },
-      ],
+      internal: false,
+      partitions: 2,
+      records: 3,
+      endOffsets: 3,
+      config: {},
     })
+    const { json: topic } = await ask('/api/v1/topics/orders')
+    assert.deepEqual([topic.name, topic.id, topic.internal], ['orders', listed.id, false])
+    assert.deepEqual(topic.partitions, [
+      { partition: 0, leader: 1, startOffset: 0, endOffset: 2 },
+      { partition: 1, leader: 1, startOffset: 0, endOffset: 1 },
+    ])
+    assert.deepEqual(
+      topic.configs.find((one: { name: string }) => one.name === 'retention.ms')?.source,
+      'default',
+    )
 
     assert.equal((await ask('/api/v1/topics/orders', { method: 'DELETE' })).status, 204)
     assert.equal((await ask('/api/v1/topics/orders')).status, 404)
@@ -175,10 +185,14 @@ describe('groups over REST', () => {
     const groups = (await ask('/api/v1/groups')).json as { id: string }[]
     assert.deepEqual(
       groups.find((group) => group.id === 'readers'),
-      { id: 'readers', state: 'Empty', members: 0, lag: 2 },
+      { id: 'readers', type: 'classic', state: 'Empty', members: 0, lag: 2 },
     )
     assert.deepEqual((await ask('/api/v1/groups/readers')).json, {
       id: 'readers',
+      type: 'classic',
+      state: 'Empty',
+      assignor: '',
+      members: [],
       offsets: [{ topic: 'read', partition: 0, committed: 3, end: 5, lag: 2 }],
     })
     const unknown = await ask('/api/v1/groups/none')

@@ -1,6 +1,7 @@
 import { MillraceError } from '../base/millrace-error.ts'
 import { listOffsets } from '../log/client/admin.ts'
 import type { LogClient } from '../log/client/client.ts'
+import { topicNotFound } from './not-found.ts'
 
 /** A topic that was created a moment ago is known everywhere within this time. */
 const TOPIC_TIMEOUT_MS = 1_000
@@ -12,13 +13,7 @@ export async function partitionsOf(client: LogClient, topic: string): Promise<re
     return partitions.map(({ partition }) => partition)
   } catch (error) {
     if (!(error instanceof MillraceError) || error.code !== 'MR_TOPIC_NOT_FOUND') throw error
-    throw new MillraceError({
-      code: 'MR_TOPIC_NOT_FOUND',
-      topic,
-      message: 'there is no such topic.',
-      fix: 'List them with `millrace topics list`, or produce to it first.',
-      cause: error,
-    })
+    throw topicNotFound(topic, error)
   }
 }
 

@@ -1,0 +1,148 @@
+/** Settings of topics, brokers, groups and clients' metrics, as an administrator sees and changes them. */
+import { describeConfigsApi } from '../protocol/apis/describe-configs.ts'
+import { incrementalAlterConfigsApi } from '../protocol/apis/incremental-alter-configs.ts'
+import { throwIfError } from './kafka-error.ts'
+import type { Destination, LogClient } from './log-client.ts'
+
+const RESOURCE_CODES = { topic: 2, broker: 4, 'client-metrics': 16, group: 32 } as const
+
+export type ConfigResourceType = keyof typeof RESOURCE_CODES
+
+export const CONFIG_RESOURCE_TYPES = Object.keys(RESOURCE_CODES) as readonly ConfigResourceType[]
+
+export interface ConfigResource {
+  readonly type: ConfigResourceType
+  /** Of a broker: its node id; empty for what holds for all of them. */
+  readonly name: string
+}
+
+/** Where a value comes from, by the codes of DescribeConfigs. */
+const SOURCES = [
+  'unknown',
+  'topic',
+  'dynamic-broker',
+  'dynamic-default-broker',
+  'static-broker',
+  'default',
+  'broker-logger',
+  'client-metrics',
+  'group',
+] as const
+
+export type ConfigSource = (typeof SOURCES)[number]
+
+export interface DescribedConfig {
+  readonly name: string
+  /** `null` for what is secret. */
+  readonly value: string | null
+  readonly source: ConfigSource
+  readonly readOnly: boolean
+  readonly sensitive: boolean
+  readonly documentation: string | null
+}
+
+/** Whether a value was set for the resource itself, in contrast to what it inherits. */
+export function isOwn({ source }: DescribedConfig): boolean {
+  return source !== 'default' && source !== 'static-broker' && source !== 'unknown'
+}
+
+/** The settings of each resource, sorted by name, in the resources' order. Throws what a broker refuses. */
+export async function describeConfigs(
+  client: LogClient,
+  resources: readonly ConfigResource[],
+): Promise<readonly (readonly DescribedConfig[])[]> {
+  const byNode = Map.groupBy(resources.keys(), (index) => destinationOf(resources[index]!))
+  const described: (readonly DescribedConfig[])[] = []
+  await Promise.all(
+    [...byNode].map(([node, indexes]) =>
+      client.retry(async () => {
+        const answer = await client.request(
+          describeConfigsApi,
+          {
+            resources: indexes.map((index) => ({ ...codesOf(resources[index]!), configurationKeys: null })),
+            includeSynonyms: false,
+            includeDocumentation: true,
+          },
+          { node },
+        )
+        const found = new Map(answer.results.map((one) => [`${one.resourceType}/${one.resourceName}`, one]))
+        for (const index of indexes) {
+          const resource = resources[index]!
+          const result = found.get(`${RESOURCE_CODES[resource.type]}/${resource.name}`)
+          if (result === undefined) continue
+          throwIfError(result.errorCode, placed(resource, 'describing', result.errorMessage))
+          described[index] = result.configs
+            .map((one) => ({
+              name: one.name,
+              value: one.value,
+              source: SOURCES[one.configSource] ?? 'unknown',
+              readOnly: one.readOnly,
+              sensitive: one.isSensitive,
+              documentation: one.documentation,
+            }))
+            .sort((a, b) => (a.name < b.name ? -1 : 1))
+        }
+      }),
+    ),
+  )
+  return resources.map((_, index) => described[index] ?? [])
+}
+
+export interface ConfigChange {
+  readonly set?: Readonly<Record<string, string>>
+  /** Names that go back to what they are without a value of their own. */
+  readonly delete?: readonly string[]
+  /** Checked, and not done. */
+  readonly validateOnly?: boolean
+}
+
+const OPERATION = { set: 0, delete: 1 } as const
+
+/** Changes single settings of a resource, all or none. Throws what the broker refuses, with its reason. */
+export async function alterConfigs(
+  client: LogClient,
+  resource: ConfigResource,
+  change: ConfigChange,
+): Promise<void> {
+  const set = Object.entries(change.set ?? {})
+  const answer = await client.request(
+    incrementalAlterConfigsApi,
+    {
+      resources: [
+        {
+          ...codesOf(resource),
+          configs: [
+            ...set.map(([name, value]) => ({ name, value, configOperation: OPERATION.set })),
+            ...(change.delete ?? []).map((name) => ({
+              name,
+              value: null,
+              configOperation: OPERATION.delete,
+            })),
+          ],
+        },
+      ],
+      validateOnly: change.validateOnly ?? false,
+    },
+    { node: resource.type === 'broker' && resource.name !== '' ? Number(resource.name) : 'controller' },
+  )
+  for (const { errorCode, errorMessage } of answer.responses)
+    throwIfError(errorCode, placed(resource, 'configuring', errorMessage))
+}
+
+/** A broker alone knows what its own file says. */
+function destinationOf({ type, name }: ConfigResource): Destination {
+  return type === 'broker' && name !== '' ? Number(name) : 'any'
+}
+
+function codesOf({ type, name }: ConfigResource): { resourceType: number; resourceName: string } {
+  return { resourceType: RESOURCE_CODES[type], resourceName: name }
+}
+
+function placed(
+  { type, name }: ConfigResource,
+  verb: string,
+  detail: string | null,
+): Parameters<typeof throwIfError>[1] {
+  const what = type === 'topic' ? 'the topic' : name === '' ? `all ${type}s` : `the ${type} ${name}`
+  return { doing: `${verb} ${what}`, detail, ...(type === 'topic' && { topic: name }) }
+}

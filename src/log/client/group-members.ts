@@ -1,0 +1,100 @@
+/** The members of a group of either protocol, and which partitions each has. */
+import { ByteReader, WireError } from '../../base/byte-reader.ts'
+import { consumerGroupDescribeApi } from '../protocol/apis/consumer-group-describe.ts'
+import { describeGroups, type ListedGroup } from './group-admin.ts'
+import { throwIfError } from './kafka-error.ts'
+import type { LogClient } from './log-client.ts'
+
+export interface GroupMember {
+  readonly memberId: string
+  /** Of a static member. */
+  readonly instanceId: string | null
+  readonly clientId: string
+  readonly host: string
+  readonly partitions: readonly { readonly topic: string; readonly partition: number }[]
+}
+
+export interface GroupDescription {
+  readonly groupId: string
+  /** `classic`, or `consumer` for the protocol of KIP-848; empty when the broker is too old to tell. */
+  readonly type: string
+  readonly protocolType: string
+  readonly state: string
+  /** The classic protocol's strategy, or the server's assignor; empty when there is none. */
+  readonly assignor: string
+  /** The generation of a consumer group; -1 for a classic one, whose broker does not say. */
+  readonly epoch: number
+  readonly members: readonly GroupMember[]
+}
+
+/** A listed group; its coordinator is asked. */
+export async function describeGroup(client: LogClient, listed: ListedGroup): Promise<GroupDescription> {
+  const { groupId, type, protocolType } = listed
+  if (type.toLowerCase() === 'consumer') return describeConsumerGroup(client, listed)
+  const [group] = await describeGroups(client, [groupId])
+  return {
+    groupId,
+    type,
+    protocolType,
+    state: group!.groupState,
+    assignor: group!.protocolData,
+    epoch: -1,
+    members: group!.members.map((member) => ({
+      memberId: member.memberId,
+      instanceId: member.groupInstanceId,
+      clientId: member.clientId,
+      host: member.clientHost.replace(/^\//, ''),
+      partitions: protocolType === 'consumer' ? assignedPartitions(member.memberAssignment) : [],
+    })),
+  }
+}
+
+function describeConsumerGroup(client: LogClient, listed: ListedGroup): Promise<GroupDescription> {
+  const { groupId, type, protocolType } = listed
+  return client.retry(async () => {
+    const answer = await client.request(
+      consumerGroupDescribeApi,
+      { groupIds: [groupId], includeAuthorizedOperations: false },
+      { node: { group: groupId } },
+    )
+    const group = answer.groups[0]!
+    if (group.errorCode !== 0) client.forgetCoordinator({ group: groupId })
+    throwIfError(group.errorCode, { doing: `describing the group ${groupId}`, detail: group.errorMessage })
+    return {
+      groupId,
+      type,
+      protocolType,
+      state: group.groupState,
+      assignor: group.assignorName,
+      epoch: group.groupEpoch,
+      members: group.members.map((member) => ({
+        memberId: member.memberId,
+        instanceId: member.instanceId,
+        clientId: member.clientId,
+        host: member.clientHost.replace(/^\//, ''),
+        partitions: member.assignment.topicPartitions.flatMap(({ topicName: topic, partitions }) =>
+          partitions.map((partition) => ({ topic, partition })),
+        ),
+      })),
+    }
+  })
+}
+
+/** Reads a ConsumerProtocolAssignment; members may hold anything, which then is no partition. */
+function assignedPartitions(assignment: Buffer): { topic: string; partition: number }[] {
+  if (assignment.length === 0) return []
+  try {
+    const reader = new ByteReader(assignment)
+    reader.int16()
+    const partitions: { topic: string; partition: number }[] = []
+    for (let topics = reader.int32(); topics > 0; topics--) {
+      const topic = reader.string()
+      for (let count = reader.int32(); count > 0; count--)
+        partitions.push({ topic, partition: reader.int32() })
+    }
+    return partitions
+  } catch (error) {
+    if (error instanceof WireError) return []
+    throw error
+  }
+}

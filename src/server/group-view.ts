@@ -1,0 +1,91 @@
+/** What the REST API and the command show of consumer groups. */
+import { listOffsets } from '../log/client/admin.ts'
+import { listGroups, offsetFetch } from '../log/client/group-admin.ts'
+import { describeGroup, type GroupMember } from '../log/client/group-members.ts'
+import type { LogClient } from '../log/client/log-client.ts'
+
+export interface GroupView {
+  readonly id: string
+  /** `classic`, or `consumer` for the protocol of KIP-848. */
+  readonly type: string
+  readonly state: string
+  readonly members: number
+  /** Offsets behind the ends of the partitions that it has committed. */
+  readonly lag: number
+}
+
+export interface GroupOffsetView {
+  readonly topic: string
+  readonly partition: number
+  readonly committed: number
+  readonly end: number
+  readonly lag: number
+}
+
+export interface GroupDetail {
+  readonly id: string
+  readonly type: string
+  readonly state: string
+  /** What deals the partitions out; empty when nobody is in the group. */
+  readonly assignor: string
+  readonly members: readonly GroupMember[]
+  readonly offsets: readonly GroupOffsetView[]
+}
+
+/** Groups in which a job's sink keeps the numbers of its checkpoints, so as to know after a crash what it committed. */
+export function isWitnessGroup(groupId: string): boolean {
+  return /^millrace\..+\..+\.\d+$/.test(groupId)
+}
+
+/** The groups, sorted by name; witness groups of jobs only with `witnesses`. */
+export async function viewGroups(
+  client: LogClient,
+  { witnesses = false }: { readonly witnesses?: boolean } = {},
+): Promise<readonly GroupView[]> {
+  const listed = (await listGroups(client)).filter(({ groupId }) => witnesses || !isWitnessGroup(groupId))
+  const views = await Promise.all(
+    listed.map(async (group) => {
+      const [{ state, members }, offsets] = await Promise.all([
+        describeGroup(client, group),
+        viewGroupOffsets(client, group.groupId),
+      ])
+      const lag = offsets.reduce((total, offset) => total + offset.lag, 0)
+      return { id: group.groupId, type: typeOf(group.type), state, members: members.length, lag }
+    }),
+  )
+  return views.sort((a, b) => (a.id < b.id ? -1 : 1))
+}
+
+/** One group with its members and what it has committed; `undefined` when there is no such group. */
+export async function viewGroup(client: LogClient, groupId: string): Promise<GroupDetail | undefined> {
+  const listed = (await listGroups(client)).find((group) => group.groupId === groupId)
+  if (listed === undefined) return undefined
+  const [{ type, state, assignor, members }, offsets] = await Promise.all([
+    describeGroup(client, listed),
+    viewGroupOffsets(client, groupId),
+  ])
+  return { id: groupId, type: typeOf(type), state, assignor, members, offsets }
+}
+
+async function viewGroupOffsets(client: LogClient, groupId: string): Promise<GroupOffsetView[]> {
+  const committed = await offsetFetch(client, groupId)
+  const { topics } = await client.metadata([...new Set(committed.map((offset) => offset.topic))])
+  // Offsets outlive their topics: those of a deleted one have no end to be behind of.
+  const existing = committed.filter(
+    ({ topic, partition }) => topics.get(topic)?.partitions[partition] !== undefined,
+  )
+  const ends = await listOffsets(
+    client,
+    existing.map(({ topic, partition }) => ({ topic, partition, at: 'latest' })),
+  )
+  return existing
+    .map(({ topic, partition, offset }, index) => {
+      const end = ends[index]?.offset ?? offset
+      return { topic, partition, committed: offset, end, lag: Math.max(0, end - offset) }
+    })
+    .sort((a, b) => (a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1))
+}
+
+function typeOf(type: string): string {
+  return type === '' ? 'classic' : type.toLowerCase()
+}

@@ -1,0 +1,36 @@
+/** What was asked for and is not there: each says how to see what is. */
+import { MillraceError } from '../base/millrace-error.ts'
+
+export function topicNotFound(topic: string, cause?: unknown): MillraceError {
+  return new MillraceError({
+    code: 'MR_TOPIC_NOT_FOUND',
+    topic,
+    message: 'there is no such topic.',
+    fix: 'List them with `millrace topics list`, or produce to it first.',
+    cause,
+  })
+}
+
+export function groupNotFound(group: string): MillraceError {
+  return new MillraceError({
+    code: 'MR_GROUP_NOT_FOUND',
+    message: `there is no group ${group}.`,
+    fix: 'List them with `millrace groups list`.',
+  })
+}
+
+export function userNotFound(user: string): MillraceError {
+  return new MillraceError({
+    code: 'MR_USER_NOT_FOUND',
+    message: `there is no user ${user}.`,
+    fix: 'List them with `millrace users list`.',
+  })
+}
+
+export function transactionNotFound(transactionalId: string): MillraceError {
+  return new MillraceError({
+    code: 'MR_TRANSACTION_NOT_FOUND',
+    message: `the cluster knows no transactional id ${transactionalId}.`,
+    fix: 'List them with `millrace transactions list`.',
+  })
+}
