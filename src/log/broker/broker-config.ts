@@ -40,6 +40,10 @@ function oneOf(fallback: string, values: readonly string[], doc: string): Settin
   return { type: 'string', default: fallback, oneOf: values, doc }
 }
 
+function text(fallback: string, doc: string): Setting<string> {
+  return { type: 'string', default: fallback, doc }
+}
+
 function list(fallback: string, values: readonly string[], doc: string): Setting<string> {
   return { type: 'list', default: fallback, oneOf: values, doc }
 }
@@ -86,6 +90,21 @@ export const BROKER_SETTINGS = {
     1000,
     0,
     'Incremental fetch sessions that are kept; 0 keeps none.',
+  ),
+
+  // Access rules
+  'authorizer.class.name': oneOf(
+    '',
+    ['', 'acl', 'org.apache.kafka.metadata.authorizer.StandardAuthorizer'],
+    'Whether access rules (ACLs) are enforced: "acl", or the name of Kafka’s own authorizer, which means the same. Empty: everybody may do everything.',
+  ),
+  'super.users': text(
+    '',
+    'Who may do everything whatever the rules say: principals, separated by semicolons (User:admin;User:ops).',
+  ),
+  'allow.everyone.if.no.acl.found': bool(
+    false,
+    'Whether everybody may use a resource that no access rule names.',
   ),
 
   // Records

@@ -10,6 +10,8 @@ export interface BrokerMetrics {
   readonly connectionsAccepted: number
   /** Connections that the broker closed because of what came over them. */
   readonly connectionsRejected: number
+  /** What clients were refused because of access rules: one for each resource of a request. */
+  readonly authorizationsDenied: number
   readonly bytesIn: number
   readonly bytesOut: number
   readonly apis: readonly ApiMetrics[]
@@ -42,6 +44,7 @@ export class BrokerCounters {
   connectionsAccepted = 0
   connectionsClosed = 0
   connectionsRejected = 0
+  authorizationsDenied = 0
   bytesIn = 0
   bytesOut = 0
   readonly #startedMs: number
@@ -76,6 +79,7 @@ export class BrokerCounters {
       connections: this.connectionsAccepted - this.connectionsClosed,
       connectionsAccepted: this.connectionsAccepted,
       connectionsRejected: this.connectionsRejected,
+      authorizationsDenied: this.authorizationsDenied,
       bytesIn: this.bytesIn,
       bytesOut: this.bytesOut,
       apis: [...this.#apis.values()].filter((api) => api.requests > 0).map((api) => api.snapshot()),

@@ -12,6 +12,7 @@ import { FetchSessions } from './fetch-sessions.ts'
 import { BufferPool } from './buffer-pool.ts'
 import { PartitionWaiters } from './partition-waiters.ts'
 import { Router } from './router.ts'
+import { openAuthorizer } from './security/open-authorizer.ts'
 import { logConfigOf } from './storage-config.ts'
 import { TopicCatalog } from './topic-catalog.ts'
 
@@ -129,6 +130,7 @@ class RunningBroker implements Broker {
       logDirectory,
       dataPath,
       freeBytes: () => disk.freeBytes(dataPath),
+      authorizer: openAuthorizer({ world, dataPath, config, report, metrics: this.#counters }),
       topics: new TopicCatalog({
         logDirectory,
         config,

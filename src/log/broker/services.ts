@@ -7,6 +7,7 @@ import type { BrokerCounters } from './broker-metrics.ts'
 import type { GroupService, TransactionService } from './coordinator-services.ts'
 import type { FetchSessions } from './fetch-sessions.ts'
 import type { PartitionWaiters } from './partition-waiters.ts'
+import type { Authorizer } from './security/authorizer.ts'
 import type { Principal } from './security/principal.ts'
 import type { TopicCatalog } from './topic-catalog.ts'
 
@@ -21,6 +22,8 @@ export interface BrokerServices {
   readonly dataPath: string
   /** What is left on the device that holds the data. */
   readonly freeBytes: () => number
+  /** Says who may do what; handlers ask it through `security/access.ts`. */
+  readonly authorizer: Authorizer
   /** Creates topics (validated, with the broker's defaults) and names their errors. */
   readonly topics: TopicCatalog
   /** Wakes fetches that wait for a partition to grow. */

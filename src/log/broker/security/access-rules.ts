@@ -1,0 +1,95 @@
+import type { Disk } from '../../../world/world.ts'
+import { DurableDocument } from '../../storage/durable-document.ts'
+import {
+  type AccessRule,
+  type AccessRuleFilter,
+  keyOfRule,
+  matchesFilter,
+  ruleFromJson,
+  ruleToJson,
+} from './access-rule.ts'
+import { RuleIndex } from './rule-index.ts'
+
+type Rules = ReadonlyMap<string, AccessRule>
+
+/** The access rules, durable: a change is in force when it is on the device. Kept in `millrace-acls.json`. */
+export class AccessRules {
+  readonly #document: DurableDocument<Rules>
+  #indexed: Rules | undefined
+  #index = new RuleIndex([])
+
+  /** Throws `MR_DATA_DIR_DAMAGED` when the file is there but cannot be read. */
+  static open(disk: Disk, path: string): AccessRules {
+    const document = DurableDocument.open<Rules>({
+      disk,
+      path,
+      what: 'the list of access rules',
+      initial: new Map(),
+      parse: parseRules,
+      toJson: (rules) => ({ version: 1, rules: Array.from(rules.values(), ruleToJson) }),
+      fix: 'Restore the file from a copy, or move it away: then there are no rules, and super.users alone may do anything.',
+    })
+    return new AccessRules(document)
+  }
+
+  private constructor(document: DurableDocument<Rules>) {
+    this.#document = document
+  }
+
+  /** Changes its identity whenever the rules change. */
+  get version(): unknown {
+    return this.#document.content
+  }
+
+  get index(): RuleIndex {
+    const rules = this.#document.content
+    if (this.#indexed !== rules) {
+      this.#index = new RuleIndex(rules.values())
+      this.#indexed = rules
+    }
+    return this.#index
+  }
+
+  /** Those that pass the filter, in the order of their creation. */
+  matching(filter: AccessRuleFilter): AccessRule[] {
+    return Array.from(this.#document.content.values()).filter((rule) => matchesFilter(rule, filter))
+  }
+
+  /** Adds rules; those that are there already stay as they are. Rejects with the disk's error. */
+  async create(rules: readonly AccessRule[]): Promise<void> {
+    await this.#document.update((before) => {
+      const added = rules.filter((rule) => !before.has(keyOfRule(rule)))
+      if (added.length === 0) return before
+      return new Map([...before, ...added.map((rule) => [keyOfRule(rule), rule] as const)])
+    })
+  }
+
+  /** Deletes what passes any of the filters; says for each filter what passed it. Rejects with the disk's error. */
+  async delete(filters: readonly AccessRuleFilter[]): Promise<readonly (readonly AccessRule[])[]> {
+    let deleted: readonly (readonly AccessRule[])[] = []
+    await this.#document.update((before) => {
+      const rules = [...before.values()]
+      deleted = filters.map((filter) => rules.filter((rule) => matchesFilter(rule, filter)))
+      const gone = new Set(deleted.flat().map(keyOfRule))
+      return gone.size === 0 ? before : new Map([...before].filter(([key]) => !gone.has(key)))
+    })
+    return deleted
+  }
+
+  /** Resolves when nothing is being written. */
+  idle(): Promise<void> {
+    return this.#document.idle()
+  }
+}
+
+function parseRules(json: unknown): Rules | undefined {
+  const { version, rules } = json as { readonly version?: unknown; readonly rules?: unknown }
+  if (version !== 1 || !Array.isArray(rules)) return undefined
+  const parsed = new Map<string, AccessRule>()
+  for (const entry of rules) {
+    const rule = ruleFromJson(entry)
+    if (rule === undefined) return undefined
+    parsed.set(keyOfRule(rule), rule)
+  }
+  return parsed
+}

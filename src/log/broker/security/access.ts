@@ -1,0 +1,55 @@
+/** What handlers ask about the client of their request; a `false` has been reported as a refusal. */
+import type { RequestContext } from '../services.ts'
+import { AclOperation, CLUSTER_NAME, ResourceType } from './access-codes.ts'
+
+export { AclOperation } from './access-codes.ts'
+
+export function mayOnTopic(context: RequestContext, operation: AclOperation, topic: string): boolean {
+  return context.services.authorizer.allows(context.connection, operation, ResourceType.TOPIC, topic)
+}
+
+export function mayOnGroup(context: RequestContext, operation: AclOperation, group: string): boolean {
+  return context.services.authorizer.allows(context.connection, operation, ResourceType.GROUP, group)
+}
+
+export function mayOnTransactionalId(
+  context: RequestContext,
+  operation: AclOperation,
+  transactionalId: string,
+): boolean {
+  const { connection, services } = context
+  return services.authorizer.allows(connection, operation, ResourceType.TRANSACTIONAL_ID, transactionalId)
+}
+
+export function mayOnCluster(context: RequestContext, operation: AclOperation): boolean {
+  return context.services.authorizer.allows(context.connection, operation, ResourceType.CLUSTER, CLUSTER_NAME)
+}
+
+/** For topics that a list leaves out when the client may not: nothing is reported. */
+export function showsTopic(context: RequestContext, operation: AclOperation, topic: string): boolean {
+  return context.services.authorizer.permits(context.connection, operation, ResourceType.TOPIC, topic)
+}
+
+/** For the operations that a resource knows, a bit for each that the client may: `authorizedOperations` in answers. */
+export function authorizedOperations(
+  context: RequestContext,
+  resourceType: keyof typeof OPERATIONS,
+  name: string,
+): number {
+  const { authorizer } = context.services
+  let bits = 0
+  for (const operation of OPERATIONS[resourceType]) {
+    if (authorizer.permits(context.connection, operation, ResourceType[resourceType], name))
+      bits |= 1 << operation
+  }
+  return bits
+}
+
+const { READ, WRITE, CREATE, DELETE, ALTER, DESCRIBE, DESCRIBE_CONFIGS, ALTER_CONFIGS } = AclOperation
+const { CLUSTER_ACTION, IDEMPOTENT_WRITE } = AclOperation
+
+const OPERATIONS = {
+  TOPIC: [READ, WRITE, CREATE, DELETE, ALTER, DESCRIBE, DESCRIBE_CONFIGS, ALTER_CONFIGS],
+  GROUP: [READ, DELETE, DESCRIBE, DESCRIBE_CONFIGS, ALTER_CONFIGS],
+  CLUSTER: [CREATE, ALTER, DESCRIBE, CLUSTER_ACTION, DESCRIBE_CONFIGS, ALTER_CONFIGS, IDEMPOTENT_WRITE],
+} as const satisfies Record<string, readonly AclOperation[]>
