@@ -53,11 +53,9 @@ function connectionOf(socket: tls.TLSSocket, peer: string): NodeConnection {
   })
 }
 
-function contextOf({
-  host,
-  port,
-  tls: how,
-}: ConnectOptions & { readonly tls: ClientTls }): tls.ConnectionOptions {
+type Context = Pick<tls.ConnectionOptions, 'secureContext' | 'servername' | 'checkServerIdentity'>
+
+function contextOf({ host, port, tls: how }: ConnectOptions & { readonly tls: ClientTls }): Context {
   const { ca, certificate, key, passphrase, serverName, verifyHostname = true } = how
   const secrets = {
     ...(ca !== undefined && { ca }),

@@ -1,7 +1,10 @@
 /**
  * One connection to one broker: requests are pipelined, answers come back in the order of the requests (Kafka's rule),
- * and each carries the correlation id of its request. The first exchange is ApiVersions: what both sides speak is
- * settled before `open` resolves.
+ * and each carries the correlation id of its request. The first exchange is ApiVersions, the next ones are SASL's: what
+ * both sides speak, and who they are, is settled before `open` resolves.
+ *
+ * Where the broker takes an authentication as valid for a time only, it is repeated before that ends (KIP-368). Between
+ * its messages the broker takes no other request, so those that come meanwhile are held back, in order.
  *
  * Invariants:
  *  - Every request is answered, or rejected, exactly once; when the connection ends, all that wait are rejected.
@@ -14,22 +17,37 @@ import { messageOf, MillraceError } from '../../base/millrace-error.ts'
 import type { Clock, Connection, Timer, World } from '../../world/world.ts'
 import type { AnyApi, Api } from '../protocol/api-schema.ts'
 import { apiVersionsApi, type ApiVersionsResponse } from '../protocol/apis/api-versions.ts'
+import { saslAuthenticateApi, type SaslAuthenticateResponse } from '../protocol/apis/sasl-authenticate.ts'
+import { saslHandshakeApi, type SaslHandshakeResponse } from '../protocol/apis/sasl-handshake.ts'
 import { ErrorCode } from '../protocol/error-code.ts'
 import { decodeResponseHeader, encodeRequestHeader } from '../protocol/request-header.ts'
 import { KafkaError } from './kafka-error.ts'
 import { ResponseFrames } from './response-frames.ts'
+import { authenticate } from './sasl/authenticate.ts'
+import type { ClientSecurity, SaslOptions } from './security.ts'
 
+/** The first that carries SASL's messages in SaslAuthenticate. */
+const SASL_HANDSHAKE_VERSION = 1
+/** An authentication is repeated after this part of its time, to which up to another tenth is drawn. */
+const REPEAT_AFTER = 0.85
 /** From version 4 on, brokers also tell features whose lowest version is 0. */
 const API_VERSIONS_VERSION = 4
 
 export interface BrokerConnectionOptions {
-  readonly world: Pick<World, 'clock' | 'network'>
+  readonly world: Pick<World, 'clock' | 'network' | 'random'>
   readonly host: string
   readonly port: number
   readonly clientId: string
   readonly timeoutMs: number
   /** The cluster is known to speak Kafka's protocol: a connection that ends before the first answer was just lost. */
   readonly isKafka: boolean
+  readonly security: ClientSecurity
+}
+
+/** A request that waits until the authentication has been repeated. */
+interface Held {
+  start(): void
+  fail(error: unknown): void
 }
 
 interface Waiting {
@@ -46,23 +64,40 @@ export class BrokerConnection {
   /** The broker's finalized features by name, such as `transaction.version`. */
   features: ReadonlyMap<string, number> = new Map()
   #versions: ReadonlyMap<number, readonly [min: number, max: number]> = new Map()
+  readonly #world: BrokerConnectionOptions['world']
   readonly #clock: Clock
   readonly #clientId: string
+  readonly #security: ClientSecurity
   readonly #connection: Connection
   readonly #frames: ResponseFrames
   readonly #waiting: Waiting[] = []
   #timer: Timer | undefined
+  #repeat: Timer | undefined
+  /** There while the authentication is being repeated. */
+  #held: Held[] | undefined
   #nextCorrelationId = 0
   #answered: boolean
+  /** Whether a request beyond ApiVersions and SASL was answered. */
+  #served: boolean
   #closedBy: Error | undefined
 
-  /** Connects and agrees on versions. Throws `MR_CONNECT_FAILED`, `MR_NOT_KAFKA` or `MR_REQUEST_TIMEOUT`. */
+  /**
+   * Connects, agrees on versions and authenticates. Throws `MR_CONNECT_FAILED`, `MR_NOT_KAFKA`, `MR_REQUEST_TIMEOUT`, what
+   * TLS throws, `MR_SASL_MECHANISM`, `MR_AUTHENTICATION_FAILED` and `MR_TOKEN_UNAVAILABLE`.
+   */
   static async open(options: BrokerConnectionOptions): Promise<BrokerConnection> {
-    const { world, host, port, timeoutMs } = options
-    const connection = await world.network.connect({ host, port, timeoutMs })
+    const { world, host, port, timeoutMs, security } = options
+    const tls = security.tls === true ? {} : security.tls
+    const connection = await world.network.connect({
+      host,
+      port,
+      timeoutMs,
+      ...(tls !== undefined && { tls }),
+    })
     const broker = new BrokerConnection(options, connection)
     try {
       await broker.#negotiate(timeoutMs)
+      if (security.sasl !== undefined) await broker.#authenticate(security.sasl, timeoutMs)
     } catch (error) {
       broker.close(error instanceof Error ? error : undefined)
       throw error
@@ -74,8 +109,11 @@ export class BrokerConnection {
     this.peer = options.host.includes(':')
       ? `[${options.host}]:${options.port}`
       : `${options.host}:${options.port}`
+    this.#world = options.world
     this.#clock = options.world.clock
     this.#answered = options.isKafka
+    this.#served = options.isKafka
+    this.#security = options.security
     this.#clientId = options.clientId
     this.#connection = connection
     this.#frames = new ResponseFrames((frame) => this.#onFrame(frame))
@@ -113,7 +151,14 @@ export class BrokerConnection {
     body: ReqInput,
     { version, timeoutMs }: { readonly version: number; readonly timeoutMs: number },
   ): Promise<Res> {
-    return this.#send(api, body, { version, timeoutMs, decode: (bytes) => this.#decode(api, version, bytes) })
+    const held = this.#held
+    if (held !== undefined) {
+      return new Promise((resolve, reject) => {
+        const start = (): void => void this.#ask(api, body, { version, timeoutMs }).then(resolve, reject)
+        held.push({ start, fail: reject })
+      })
+    }
+    return this.#ask(api, body, { version, timeoutMs })
   }
 
   /** Closes at once; what waits is rejected with `reason`. */
@@ -121,8 +166,21 @@ export class BrokerConnection {
     if (this.#closedBy !== undefined) return
     this.#closedBy = reason ?? closedHere(this.peer)
     this.#timer?.cancel()
+    this.#repeat?.cancel()
     this.#connection.destroy()
     for (const waiting of this.#waiting.splice(0)) waiting.fail(this.#closedBy)
+    for (const held of this.#held?.splice(0) ?? []) held.fail(this.#closedBy)
+  }
+
+  async #ask<Req, Res, ReqInput, ResInput>(
+    api: Api<Req, Res, ReqInput, ResInput>,
+    body: ReqInput,
+    { version, timeoutMs }: { readonly version: number; readonly timeoutMs: number },
+  ): Promise<Res> {
+    const decode = (bytes: Buffer): Res => this.#decode(api, version, bytes)
+    const answer = await this.#send(api, body, { version, timeoutMs, decode })
+    this.#served = true
+    return answer
   }
 
   #send<Req, Res, ReqInput, ResInput>(
@@ -192,6 +250,43 @@ export class BrokerConnection {
     this.features = new Map(answer.finalizedFeatures.map((one) => [one.name, one.maxVersionLevel]))
   }
 
+  /** Proves who the client is, and sees to it that it is proved again in time. */
+  async #authenticate(sasl: SaslOptions, timeoutMs: number): Promise<void> {
+    const lifetimeMs = await authenticate({
+      world: this.#world,
+      sasl,
+      peer: this.peer,
+      timeoutMs,
+      handshake: (mechanism) => {
+        const version = SASL_HANDSHAKE_VERSION
+        const decode = (bytes: Buffer): SaslHandshakeResponse =>
+          this.#decode(saslHandshakeApi, version, bytes)
+        return this.#send(saslHandshakeApi, { mechanism }, { version, timeoutMs, decode })
+      },
+      authenticate: (request) => {
+        const version = this.versionOf(saslAuthenticateApi)
+        const decode = (bytes: Buffer): SaslAuthenticateResponse =>
+          this.#decode(saslAuthenticateApi, version, bytes)
+        return this.#send(saslAuthenticateApi, request, { version, timeoutMs, decode })
+      },
+    })
+    if (lifetimeMs <= 0 || this.closed) return
+    const part = REPEAT_AFTER + this.#world.random.uint32() / 2 ** 32 / 10
+    this.#repeat = this.#clock.schedule(lifetimeMs * part, () => this.#authenticateAgain(sasl, timeoutMs))
+  }
+
+  #authenticateAgain(sasl: SaslOptions, timeoutMs: number): void {
+    this.#held = []
+    this.#authenticate(sasl, timeoutMs).then(
+      () => {
+        const held = this.#held ?? []
+        this.#held = undefined
+        for (const one of held) one.start()
+      },
+      (error: unknown) => this.close(error instanceof Error ? error : undefined),
+    )
+  }
+
   #askVersions(
     body: { clientSoftwareName: string; clientSoftwareVersion: string },
     { version, timeoutMs }: { version: number; timeoutMs: number },
@@ -208,6 +303,8 @@ export class BrokerConnection {
   }
 
   #onData(chunk: Uint8Array): void {
+    const isAlert = !this.#answered && this.#security.tls === undefined && chunk[0] === 21 && chunk[1] === 3
+    if (isAlert) return this.close(this.#wantsTls())
     try {
       this.#frames.push(chunk)
     } catch (error) {
@@ -250,19 +347,46 @@ export class BrokerConnection {
   }
 
   #lost(cause: Error | undefined): MillraceError {
+    // What went wrong with TLS says it best itself.
+    if (cause instanceof MillraceError) return cause
     const why = cause === undefined ? 'the broker closed it' : cause.message
-    const fix = this.#answered
-      ? 'It is tried again where that is safe; look into the log of the broker if it happens often.'
-      : 'It closed before it answered: check that this is a plaintext Kafka listener, without TLS or SASL.'
     const code = this.#answered ? 'MR_CONNECTION_LOST' : 'MR_NOT_KAFKA'
-    return new MillraceError({ code, message: `the connection ended: ${why}.`, fix, peer: this.peer, cause })
+    return new MillraceError({
+      code,
+      message: `the connection ended: ${why}.`,
+      fix: this.#whyLost(),
+      peer: this.peer,
+      cause,
+    })
+  }
+
+  #whyLost(): string {
+    const { tls, sasl } = this.#security
+    if (!this.#answered) {
+      const without = [tls === undefined && 'TLS', sasl === undefined && 'SASL'].filter(Boolean).join(' and ')
+      return `It closed before it answered: check that this is a Kafka listener${without === '' ? '' : `, and one without ${without}`}.`
+    }
+    // A listener with SASL tells its versions to anybody, and closes at the next request.
+    if (!this.#served && sasl === undefined)
+      return 'It told its versions and closed at the first request: a listener with SASL does that, so give user and password (security.sasl).'
+    return 'It is tried again where that is safe; look into the log of the broker if it happens often.'
   }
 
   #notKafka(what: string): MillraceError {
     return new MillraceError({
       code: 'MR_NOT_KAFKA',
       message: `what answers does not speak Kafka's protocol as expected: ${what}.`,
-      fix: 'Check host and port: it may be another service, or a listener that expects TLS.',
+      fix: 'Check host and port: it may be another service.',
+      peer: this.peer,
+    })
+  }
+
+  /** A TLS server answers what is none with an alert: content type 21, then the protocol's version. */
+  #wantsTls(): MillraceError {
+    return new MillraceError({
+      code: 'MR_TLS_EXPECTED',
+      message: 'this listener speaks TLS, and it was spoken to without.',
+      fix: 'Use TLS (security.tls, or security.protocol=SSL or SASL_SSL in a Kafka configuration), or choose the port of a listener without.',
       peer: this.peer,
     })
   }

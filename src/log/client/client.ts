@@ -21,8 +21,9 @@ import {
   type TopicMetadata,
 } from './cluster-metadata.ts'
 import { Coordinators } from './coordinators.ts'
-import { isWorthRetrying, KafkaError } from './kafka-error.ts'
+import { isAboutSecurity, isWorthRetrying, KafkaError } from './kafka-error.ts'
 import type { Destination, LogClient, RequestOptions } from './log-client.ts'
+import type { ClientSecurity } from './security.ts'
 
 export type { Destination, LogClient, RequestOptions } from './log-client.ts'
 
@@ -34,6 +35,8 @@ export interface ClientOptions {
   readonly clientId?: string
   /** How long a request may stay unanswered, and how long `retry` goes on; default 30,000 ms. */
   readonly requestTimeoutMs?: number
+  /** TLS and SASL; default: neither. */
+  readonly security?: ClientSecurity
   /** Aborting it closes the client. */
   readonly signal?: AbortSignal
 }
@@ -41,7 +44,11 @@ export interface ClientOptions {
 const DEFAULT_REQUEST_TIMEOUT_MS = 30_000
 const CONNECT_TIMEOUT_MS = 10_000
 
-/** Connects to the first bootstrap address that answers. Throws `MR_CONNECT_FAILED` or `MR_NOT_KAFKA` when none does. */
+/**
+ * Connects to the first bootstrap address that answers. Throws `MR_CONNECT_FAILED` or `MR_NOT_KAFKA` when none does, and
+ * what is wrong between the two sides' security: `MR_TLS_UNTRUSTED`, `MR_TLS_FAILED`, `MR_TLS_INVALID`,
+ * `MR_TLS_EXPECTED`, `MR_SASL_MECHANISM`, `MR_AUTHENTICATION_FAILED`, `MR_TOKEN_UNAVAILABLE`.
+ */
 export async function connectClient(options: ClientOptions): Promise<LogClient> {
   const client = new Client(options)
   try {
@@ -58,6 +65,7 @@ class Client implements LogClient {
   readonly clientId: string
   readonly requestTimeoutMs: number
   readonly #bootstrap: readonly BrokerAddress[]
+  readonly #security: ClientSecurity
   readonly #coordinators: Coordinators
   readonly #connections = new Map<string, Promise<BrokerConnection>>()
   readonly #failures = new Map<string, { count: number; notBeforeMs: number }>()
@@ -74,6 +82,7 @@ class Client implements LogClient {
     this.clientId = options.clientId ?? 'millrace'
     this.requestTimeoutMs = options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS
     this.#bootstrap = parseBootstrap(options.bootstrap)
+    this.#security = options.security ?? {}
     this.#coordinators = new Coordinators(this)
     options.signal?.addEventListener('abort', () => void this.close(), { once: true })
     if (options.signal?.aborted === true) this.#ended.abort()
@@ -231,6 +240,8 @@ class Client implements LogClient {
       try {
         return await this.#connectTo(candidate, channel)
       } catch (error) {
+        // Another broker would not take a wrong password either, and some lock the user out after a few.
+        if (isAboutSecurity(error)) throw error
         failures.push(error)
         if (this.#ended.signal.aborted) break
       }
@@ -278,6 +289,7 @@ class Client implements LogClient {
         clientId: this.clientId,
         timeoutMs,
         isKafka: this.#isKafka,
+        security: this.#security,
       })
       this.#isKafka = true
       this.#failures.delete(key)

@@ -42,7 +42,22 @@ const CONNECTION_CODES: ReadonlySet<string> = new Set([
   'MR_CONNECT_FAILED',
   'MR_CONNECTION_LOST',
   'MR_REQUEST_TIMEOUT',
+  'MR_TOKEN_UNAVAILABLE',
 ])
+
+const SECURITY_CODES: ReadonlySet<string> = new Set([
+  'MR_AUTHENTICATION_FAILED',
+  'MR_SASL_MECHANISM',
+  'MR_TLS_EXPECTED',
+  'MR_TLS_FAILED',
+  'MR_TLS_INVALID',
+  'MR_TLS_UNTRUSTED',
+])
+
+/** Whether two sides do not trust each other: what has to be set up in another way. */
+export function isAboutSecurity(error: unknown): boolean {
+  return error instanceof MillraceError && SECURITY_CODES.has(error.code)
+}
 
 /** Whether trying again, after a look at the metadata, may help. */
 export function isWorthRetrying(error: unknown): boolean {
