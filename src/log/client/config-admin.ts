@@ -1,5 +1,5 @@
 /** Settings of topics, brokers, groups and clients' metrics, as an administrator sees and changes them. */
-import { describeConfigsApi } from '../protocol/apis/describe-configs.ts'
+import { describeConfigsApi, type DescribeConfigsResponse } from '../protocol/apis/describe-configs.ts'
 import { incrementalAlterConfigsApi } from '../protocol/apis/incremental-alter-configs.ts'
 import { throwIfError } from './kafka-error.ts'
 import type { Destination, LogClient } from './log-client.ts'
@@ -54,38 +54,40 @@ export async function describeConfigs(
   const byNode = Map.groupBy(resources.keys(), (index) => destinationOf(resources[index]!))
   const described: (readonly DescribedConfig[])[] = []
   await Promise.all(
-    [...byNode].map(([node, indexes]) =>
-      client.retry(async () => {
-        const answer = await client.request(
+    [...byNode].map(async ([node, indexes]) => {
+      const asked = indexes.map((index) => ({ ...codesOf(resources[index]!), configurationKeys: null }))
+      const answer = await client.retry(() =>
+        client.request(
           describeConfigsApi,
-          {
-            resources: indexes.map((index) => ({ ...codesOf(resources[index]!), configurationKeys: null })),
-            includeSynonyms: false,
-            includeDocumentation: true,
-          },
+          { resources: asked, includeSynonyms: false, includeDocumentation: true },
           { node },
-        )
-        const found = new Map(answer.results.map((one) => [`${one.resourceType}/${one.resourceName}`, one]))
-        for (const index of indexes) {
-          const resource = resources[index]!
-          const result = found.get(`${RESOURCE_CODES[resource.type]}/${resource.name}`)
-          if (result === undefined) continue
-          throwIfError(result.errorCode, placed(resource, 'describing', result.errorMessage))
-          described[index] = result.configs
-            .map((one) => ({
-              name: one.name,
-              value: one.value,
-              source: SOURCES[one.configSource] ?? 'unknown',
-              readOnly: one.readOnly,
-              sensitive: one.isSensitive,
-              documentation: one.documentation,
-            }))
-            .sort((a, b) => (a.name < b.name ? -1 : 1))
-        }
-      }),
-    ),
+        ),
+      )
+      const found = new Map(answer.results.map((one) => [`${one.resourceType}/${one.resourceName}`, one]))
+      for (const index of indexes) {
+        const resource = resources[index]!
+        const result = found.get(`${RESOURCE_CODES[resource.type]}/${resource.name}`)
+        if (result === undefined) continue
+        // A topic that is not there is no reason to wait for it, as it would be where records go.
+        throwIfError(result.errorCode, placed(resource, 'describing', result.errorMessage))
+        described[index] = result.configs.map(describedConfig).sort((a, b) => (a.name < b.name ? -1 : 1))
+      }
+    }),
   )
   return resources.map((_, index) => described[index] ?? [])
+}
+
+function describedConfig(
+  one: DescribeConfigsResponse['results'][number]['configs'][number],
+): DescribedConfig {
+  return {
+    name: one.name,
+    value: one.value,
+    source: SOURCES[one.configSource] ?? 'unknown',
+    readOnly: one.readOnly,
+    sensitive: one.isSensitive,
+    documentation: one.documentation,
+  }
 }
 
 export interface ConfigChange {

@@ -95,20 +95,21 @@ export interface PartitionProducer extends ProducerState {
 }
 
 /** Every producer that the partitions of some topics remember. Throws `MR_TOPIC_NOT_FOUND`. */
-export function describeProducers(
+export async function describeProducers(
   client: LogClient,
   topics: readonly string[],
 ): Promise<readonly PartitionProducer[]> {
+  for (const { name: topic, errorCode } of (await client.metadata(topics)).topics.values())
+    throwIfError(errorCode, { doing: 'looking the topic up', topic })
   return client.retry(async () => {
     const metadata = await client.metadata(topics)
-    const wanted = topics.flatMap((topic) => {
-      const known = metadata.topics.get(topic)
-      throwIfError(known?.errorCode ?? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, {
-        doing: 'looking the topic up',
+    const wanted = topics.flatMap((topic) =>
+      (metadata.topics.get(topic)?.partitions ?? []).map(({ partition, leader }) => ({
         topic,
-      })
-      return known!.partitions.map(({ partition, leader }) => ({ topic, partition, leader }))
-    })
+        partition,
+        leader,
+      })),
+    )
     const answers = await Promise.all(
       [...Map.groupBy(wanted, ({ leader }) => leader)].map(([node, group]) =>
         client.request(

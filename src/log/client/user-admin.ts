@@ -56,21 +56,13 @@ export async function setPassword(
   },
 ): Promise<void> {
   const { user, password, mechanisms, iterations = SCRAM_ITERATIONS } = options
-  await alter(client, {
-    deletions: [],
-    upsertions: mechanisms.map((mechanism) => {
-      const hash = HASHES[mechanism]
-      const salt = Buffer.from(client.world.random.bytes(SALT_BYTES))
-      const saltedPassword = pbkdf2Sync(
-        password.normalize('NFKC'),
-        salt,
-        iterations,
-        hash.sizeBytes,
-        hash.name,
-      )
-      return { name: user, mechanism: codeOf(mechanism), iterations, salt, saltedPassword }
-    }),
-  })
+  for (const mechanism of mechanisms) {
+    const hash = HASHES[mechanism]
+    const salt = Buffer.from(client.world.random.bytes(SALT_BYTES))
+    const saltedPassword = pbkdf2Sync(password.normalize('NFKC'), salt, iterations, hash.sizeBytes, hash.name)
+    const credential = { name: user, mechanism: codeOf(mechanism), iterations, salt, saltedPassword }
+    await alter(client, { deletions: [], upsertions: [credential] })
+  }
 }
 
 /** Takes a user's credentials away. */
@@ -79,10 +71,11 @@ export async function deleteCredentials(
   user: string,
   mechanisms: readonly ScramMechanism[],
 ): Promise<void> {
-  const deletions = mechanisms.map((mechanism) => ({ name: user, mechanism: codeOf(mechanism) }))
-  await alter(client, { deletions, upsertions: [] })
+  for (const mechanism of mechanisms)
+    await alter(client, { deletions: [{ name: user, mechanism: codeOf(mechanism) }], upsertions: [] })
 }
 
+/** One credential: a broker changes a user once in a request. */
 async function alter(
   client: LogClient,
   change: Parameters<typeof alterUserScramCredentialsApi.encodeRequest>[2],
