@@ -15,6 +15,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   'stream/checkpoint': ['world', 'stream/connector', 'stream/state', 'stream/operators/operator.ts'],
   'stream/runtime': ['world', 'stream/*'],
   'connectors/*': ['stream/connector', 'stream/operators/operator.ts', 'log/client', 'log/protocol', 'world'],
+  registry: ['world', 'log/client', 'log/protocol'],
   server: ['*'],
   cli: ['*'],
   testing: ['*'],

@@ -1,0 +1,172 @@
+/**
+ * Whether what is valid under one JSON Schema is valid under another, by the rules that Confluent documents for its
+ * registry. They look at one keyword after the other; in the matter of properties and items the content model decides:
+ *
+ *   open    (anything else is allowed too)   a new property may meet old data that says something else under its name
+ *   closed  (nothing else is)                a removed property is one that old data may have
+ *   partial (others must fit a schema)       that schema is compared with the property
+ *
+ * Pairs that are being compared are taken for compatible where they are met again, so recursion ends.
+ */
+import { type Json, jsonText, sameJson } from '../json-text.ts'
+import type { Incompatibility } from '../parsed-schema.ts'
+import { arrayDifferences } from './json-array.ts'
+import { jsonChange } from './json-change.ts'
+import type { SchemaAt } from './json-document.ts'
+import { numberDifferences, stringDifferences } from './json-ranges.ts'
+import { objectDifferences } from './json-object.ts'
+import { type Shape, shapeOf } from './json-shape.ts'
+import { matchingSize } from './matching.ts'
+
+/** How parts of the comparison compare the schemas inside of theirs. */
+export type Compare = (original: SchemaAt, update: SchemaAt, path: string) => readonly Incompatibility[]
+
+/** What may be valid under `original` and not under `update`; empty when nothing. */
+export function jsonDifferences(original: SchemaAt, update: SchemaAt): readonly Incompatibility[] {
+  return new Comparison().compare(original, update, '#')
+}
+
+type Combined = Extract<Shape, { readonly kind: 'combined' }>
+
+class Comparison {
+  readonly #open = new Map<unknown, Set<unknown>>()
+
+  readonly compare: Compare = (original, update, path) => {
+    const open = this.#open.get(original.json)
+    if (typeof original.json === 'object' && typeof update.json === 'object') {
+      if (open?.has(update.json) === true) return []
+      const opened = open ?? new Set()
+      this.#open.set(original.json, opened.add(update.json))
+      try {
+        return this.#shapes(simplified(shapeOf(original)), simplified(shapeOf(update)), {
+          original,
+          update,
+          path,
+        })
+      } finally {
+        opened.delete(update.json)
+      }
+    }
+    return this.#shapes(shapeOf(original), simplified(shapeOf(update)), { original, update, path })
+  }
+
+  #shapes(
+    original: Shape,
+    update: Shape,
+    at: { readonly original: SchemaAt; readonly update: SchemaAt; readonly path: string },
+  ): readonly Incompatibility[] {
+    const { path } = at
+    if (update.kind === 'empty' || original.kind === 'false') return []
+    if (original.kind === 'foreign' && update.kind === 'foreign' && original.ref === update.ref) return []
+    if (original.kind === 'combined' || update.kind === 'combined')
+      return this.#combined(original, update, at)
+    if (original.kind === 'empty' && 'typed' in update && !update.typed) {
+      return this.#shapes({ ...update, json: {} }, update, at)
+    }
+    if (original.kind === 'enum' && update.kind === 'enum') return enumDifferences(original, update, path)
+    if (original.kind === 'not' && update.kind === 'not') {
+      const fits = this.compare(update.of, original.of, path).length === 0
+      return fits ? [] : [jsonChange('NOT_TYPE_EXTENDED', `${path}/not`)]
+    }
+    if (!('json' in original) || !('json' in update)) return [jsonChange('TYPE_CHANGED', rooted(path))]
+    return this.#typed(original, update, path)
+  }
+
+  #typed(
+    original: Extract<Shape, { readonly json: unknown }>,
+    update: Extract<Shape, { readonly json: unknown }>,
+    path: string,
+  ): readonly Incompatibility[] {
+    const numbers = update.kind === 'number' || update.kind === 'integer'
+    if (numbers && (original.kind === 'number' || original.kind === 'integer')) {
+      const narrowed = update.kind === 'integer' && original.kind === 'number'
+      return [
+        ...(narrowed ? [jsonChange('TYPE_NARROWED', rooted(path))] : []),
+        ...numberDifferences(original.json, update.json, path),
+      ]
+    }
+    if (original.kind !== update.kind) return [jsonChange('TYPE_CHANGED', rooted(path))]
+    switch (update.kind) {
+      case 'string':
+        return stringDifferences(original.json, update.json, path)
+      case 'object':
+        return objectDifferences(original, update, { path, compare: this.compare })
+      case 'array':
+        return arrayDifferences(original, update, { path, compare: this.compare })
+      default:
+        return []
+    }
+  }
+
+  #combined(
+    original: Shape,
+    update: Shape,
+    at: { readonly original: SchemaAt; readonly update: SchemaAt; readonly path: string },
+  ): readonly Incompatibility[] {
+    const path = rooted(at.path)
+    if (original.kind === 'combined' && update.kind === 'combined') {
+      return this.#bothCombined(original, update, path)
+    }
+    if (update.kind === 'combined') {
+      const parts = update.parts.map((part) => this.compare(at.original, part, at.path))
+      if (update.criterion === 'allOf') return parts.flat()
+      if (parts.some((part) => part.length === 0)) return []
+      return parts.length === 1 ? parts[0]! : [jsonChange('TYPE_CHANGED', path)]
+    }
+    const { criterion, parts } = original as Combined
+    const found = parts.map((part) => this.compare(part, at.update, at.path))
+    const clean = found.filter((part) => part.length === 0).length
+    if (criterion === 'allOf' ? clean > 0 : clean === parts.length) return []
+    if (parts.length === 1) return found[0]!
+    return [jsonChange(criterion === 'allOf' ? 'TYPE_CHANGED' : 'SUM_TYPE_NARROWED', path)]
+  }
+
+  #bothCombined(original: Combined, update: Combined, path: string): readonly Incompatibility[] {
+    const [before, now] = [distinct(original.parts), distinct(update.parts)]
+    if (original.criterion !== update.criterion) {
+      const single = before.length === 1 && (now.length === 1 || update.criterion !== 'allOf')
+      const extended = update.criterion === 'anyOf' || original.criterion === 'allOf' || single
+      if (!extended) return [jsonChange('COMBINED_TYPE_CHANGED', path)]
+    }
+    if (now.length > before.length && update.criterion === 'allOf')
+      return [jsonChange('PRODUCT_TYPE_EXTENDED', path)]
+    if (now.length < before.length && original.criterion !== 'allOf')
+      return [jsonChange('SUM_TYPE_NARROWED', path)]
+    if (before.length === 1 && now.length === 1) return this.#only(before[0]!, now[0]!, path)
+    const matched = matchingSize(before.length, (from) =>
+      now.flatMap((part, to) => (this.compare(before[from]!, part, path).length === 0 ? [to] : [])),
+    )
+    if (matched >= Math.min(before.length, now.length)) return []
+    return [jsonChange('COMBINED_TYPE_SUBSCHEMAS_CHANGED', path)]
+  }
+
+  #only(original: SchemaAt, update: SchemaAt, path: string): readonly Incompatibility[] {
+    const found = this.compare(original, update, path)
+    return found.length === 0 ? [] : [jsonChange('COMBINED_TYPE_SUBSCHEMAS_CHANGED', path), ...found]
+  }
+}
+
+/** A combination of nothing says nothing. */
+function simplified(shape: Shape): Shape {
+  return shape.kind === 'combined' && shape.parts.length === 0 ? { kind: 'empty' } : shape
+}
+
+/** The same part said twice is said once. */
+function distinct(parts: readonly SchemaAt[]): readonly SchemaAt[] {
+  return [...new Map(parts.map((part) => [jsonText(part.json, { sortKeys: true }), part])).values()]
+}
+
+function enumDifferences(
+  original: { readonly values: readonly Json[] },
+  update: { readonly values: readonly Json[] },
+  path: string,
+): readonly Incompatibility[] {
+  const missing = original.values.filter((value) => !update.values.some((other) => sameJson(value, other)))
+  if (missing.length === 0) return []
+  const added = update.values.some((value) => !original.values.some((other) => sameJson(value, other)))
+  return [jsonChange(added ? 'ENUM_ARRAY_CHANGED' : 'ENUM_ARRAY_NARROWED', `${path}/enum`)]
+}
+
+function rooted(path: string): string {
+  return path === '#' ? '#/' : path
+}
