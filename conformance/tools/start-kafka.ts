@@ -39,12 +39,22 @@ export const kafkaJvmFlags: readonly string[] = [
   '-Djava.awt.headless=true',
 ]
 
+/** A listener beside the plaintext one that everything else uses. */
+export interface FurtherListener {
+  /** Letters and underscores, in upper case. */
+  readonly name: string
+  readonly protocol: 'PLAINTEXT' | 'SSL' | 'SASL_PLAINTEXT' | 'SASL_SSL'
+  readonly port: number
+}
+
 /** @param options.folder holds settings and data, those of an earlier run too; a temporary one, removed at the end, by default. */
 export async function startKafka(
   options: {
     readonly port?: number
     readonly folder?: string
     readonly settings?: Readonly<Record<string, string>>
+    /** Their own settings (`listener.name.<name in lower case>.…`) go into `settings`. */
+    readonly listeners?: readonly FurtherListener[]
     /** Levels of features such as `transaction.version`, when they should not be the newest. */
     readonly features?: Readonly<Record<string, number>>
   } = {},
@@ -54,14 +64,22 @@ export async function startKafka(
   const controllerPort = await freePort()
   const dataPath = join(folder, 'data')
   mkdirSync(dataPath, { recursive: true })
+  const further = options.listeners ?? []
+  const listeners = [
+    { name: 'PLAINTEXT', protocol: 'PLAINTEXT', port },
+    ...further,
+    { name: 'CONTROLLER', protocol: 'PLAINTEXT', port: controllerPort },
+  ]
+  const addresses = listeners.map(({ name, port }) => `${name}://127.0.0.1:${port}`).join(',')
   const settings = {
     'process.roles': 'broker,controller',
     'node.id': '1',
     'controller.quorum.bootstrap.servers': `127.0.0.1:${controllerPort}`,
-    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
+    listeners: addresses,
+    'advertised.listeners': addresses,
+    'inter.broker.listener.name': 'PLAINTEXT',
     'controller.listener.names': 'CONTROLLER',
-    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'listener.security.protocol.map': listeners.map(({ name, protocol }) => `${name}:${protocol}`).join(','),
     'log.dirs': dataPath,
     'offsets.topic.replication.factor': '1',
     'transaction.state.log.replication.factor': '1',

@@ -1,4 +1,5 @@
 /** Connections with TLS through `node:tls`, and what went wrong said in a way that helps. */
+import { X509Certificate } from 'node:crypto'
 import type * as net from 'node:net'
 import * as tls from 'node:tls'
 import { messageOf, MillraceError } from '../base/millrace-error.ts'
@@ -64,6 +65,8 @@ function contextOf({ host, port, tls: how }: ConnectOptions & { readonly tls: Cl
     ...(passphrase !== undefined && { passphrase }),
   }
   try {
+    // Node passes over what is none in silence, and then trusts nobody.
+    if (ca !== undefined) new X509Certificate(ca)
     return {
       secureContext: tls.createSecureContext(secrets),
       ...(serverName !== undefined && { servername: serverName }),
