@@ -3,8 +3,10 @@
  * started in it. The command and `npm start` are built on this; an application may as well use its parts alone.
  */
 import { type Report, reportNothing } from '../base/report.ts'
+import type { BrokerConfig } from '../log/broker/broker-config.ts'
 import { startLog, type RunningLog } from '../log/broker/start-log.ts'
 import type { LogClient } from '../log/client/client.ts'
+import type { ClientSecurity } from '../log/client/security.ts'
 import type { Job } from '../stream/graph/plan.ts'
 import type { RunJobOptions } from '../stream/runtime/job-options.ts'
 import type { RunningJob } from '../stream/runtime/run-job.ts'
@@ -21,6 +23,10 @@ export interface ServeOptions {
   /** Where the embedded log listens; without it there is none, and `kafka` names the cluster to use. */
   readonly listen?: { readonly host: string; readonly port: number }
   readonly kafka?: string
+  /** What it takes to get into that cluster. Default: nothing. */
+  readonly security?: ClientSecurity
+  /** Kafka's settings of the embedded log's broker, by name. */
+  readonly broker?: Partial<BrokerConfig>
   /** Where REST and the status page listen; `false` for nowhere. */
   readonly http: { readonly host: string; readonly port: number } | false
   /** Hears what happens; default: nobody. */
@@ -52,10 +58,20 @@ export async function serve(options: ServeOptions): Promise<Served> {
   const log =
     options.listen === undefined
       ? undefined
-      : started.use(await startLog({ world, dataPath: `${data}/log`, listen: options.listen, report }))
+      : started.use(
+          await startLog({
+            world,
+            dataPath: `${data}/log`,
+            listen: options.listen,
+            ...(options.broker && { config: options.broker }),
+            report,
+          }),
+        )
   const bootstrap = log?.bootstrap ?? options.kafka ?? ''
   const { connectClient } = await import('../log/client/client.ts')
-  const client = await connectClient({ world, bootstrap, clientId: 'millrace-admin' })
+  // The embedded log lets its own process in; what is told is for another cluster.
+  const secured = log === undefined && options.security !== undefined && { security: options.security }
+  const client = await connectClient({ world, bootstrap, clientId: 'millrace-admin', ...secured })
   started.defer(() => client.close())
   const jobs = new JobRegistry()
   const server =
@@ -76,7 +92,8 @@ export async function serve(options: ServeOptions): Promise<Served> {
       const checkpoint =
         jobOptions.checkpoint === false ? false : { path: `${data}/checkpoints`, ...jobOptions.checkpoint }
       const { runJob } = await import('../stream/runtime/run-job.ts')
-      const run = await runJob(job, { ...jobOptions, checkpoint, log: bootstrap, world, report })
+      const used = secured === false ? bootstrap : { bootstrap, ...secured }
+      const run = await runJob(job, { ...jobOptions, checkpoint, log: used, world, report })
       running.add(run)
       jobs.add(servedJob(run, { data, world }))
       return run

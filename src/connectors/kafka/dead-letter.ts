@@ -2,23 +2,19 @@ import type { ProducerRecord } from '../../log/client/producer.ts'
 import type { RejectedRecord } from '../../stream/connector/source.ts'
 import type { Sink } from '../../stream/connector/sink.ts'
 import { IdempotentWriter } from './idempotent-writer.ts'
-import type { KafkaOptions } from './kafka-options.ts'
+import { clusterOptions, type ClusterOptions } from './kafka-options.ts'
 
 /**
  * Keeps records that could not be decoded: key and value as they were, where they stood and what was wrong in the
  * headers `millrace.topic`, `millrace.partition`, `millrace.offset`, `millrace.reason`. At least once: after a crash a
  * record may come again, and its offset tells that it is the same.
  */
-export function deadLetterSink(
-  topic: string,
-  { bootstrap }: Pick<KafkaOptions<unknown>, 'bootstrap'>,
-): Sink<RejectedRecord> {
+export function deadLetterSink(topic: string, cluster: ClusterOptions): Sink<RejectedRecord> {
   const record = (rejected: RejectedRecord): ProducerRecord => recordOf(topic, rejected)
   return {
     kind: 'kafka-dead-letter',
     guarantee: 'at-least-once',
-    createWriter: (context) =>
-      new IdempotentWriter({ topic, record, ...(bootstrap !== undefined && { bootstrap }) }, context),
+    createWriter: (context) => new IdempotentWriter({ topic, record, ...clusterOptions(cluster) }, context),
   }
 }
 

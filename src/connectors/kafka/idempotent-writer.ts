@@ -7,13 +7,12 @@ import {
 } from '../../log/client/producer.ts'
 import type { SinkContext, SinkWriter } from '../../stream/connector/sink.ts'
 import type { EventBatch } from '../../stream/operators/operator.ts'
-import { bootstrapFor } from './kafka-options.ts'
+import { clusterFor, type ClusterOptions } from './kafka-options.ts'
 import { ensureTopic } from './ensure-topic.ts'
 
-export interface IdempotentWriterOptions<T> {
+export interface IdempotentWriterOptions<T> extends ClusterOptions {
   readonly topic: string
   readonly partitions?: number
-  readonly bootstrap?: string
   readonly producer?: SenderOptions
   readonly record: (event: T, timestampMs: number) => ProducerRecord
 }
@@ -63,13 +62,13 @@ export class IdempotentWriter<T> implements SinkWriter<T> {
 }
 
 export function connectSink(
-  options: { readonly topic: string; readonly bootstrap?: string },
+  options: ClusterOptions & { readonly topic: string },
   context: SinkContext,
 ): Promise<LogClient> {
   const { world, job, step, subtask } = context
   return connectClient({
     world,
-    bootstrap: bootstrapFor(options, context),
+    ...clusterFor(options, context),
     clientId: `millrace.${job}.${step}.${subtask}`,
   })
 }

@@ -13,6 +13,7 @@ export {
   type FieldsOf,
 } from '../../stream/connector/json-fields.ts'
 export type { ErrorPolicy } from '../../stream/connector/source.ts'
+export type { ClientCredentials, ClientSecurity, ClientTls, SaslOptions } from '../../log/client/security.ts'
 export type { KafkaOptions } from './kafka-options.ts'
 
 /**

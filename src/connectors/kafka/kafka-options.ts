@@ -1,5 +1,7 @@
 import type { Compression } from '../../log/protocol/record-batch.ts'
 import { MillraceError } from '../../base/millrace-error.ts'
+import type { ClientSecurity } from '../../log/client/security.ts'
+import type { LogAddress } from '../../stream/connector/connector-context.ts'
 import type { Format } from '../../stream/connector/format.ts'
 import type { ErrorPolicy } from '../../stream/connector/source.ts'
 
@@ -10,6 +12,8 @@ export interface KafkaOptions<T> {
   readonly value: Format<T>
   /** `host:port` of a cluster; default: the log the job runs against. */
   readonly bootstrap?: string
+  /** TLS and SASL for `bootstrap`. Default: neither. The job's own log brings what it needs. */
+  readonly security?: ClientSecurity
   /** Partitions of the topic when it has to be created. Default: the broker's. */
   readonly partitions?: number
 
@@ -39,13 +43,23 @@ export interface KafkaOptions<T> {
   readonly lingerMs?: number
 }
 
-/** The cluster's address; throws `MR_NO_LOG` when neither the connector nor the job names one. */
-export function bootstrapFor(
-  options: Pick<KafkaOptions<unknown>, 'bootstrap' | 'topic'>,
-  context: { readonly bootstrap: string | undefined; readonly job: string; readonly step: string },
-): string {
-  const bootstrap = options.bootstrap ?? context.bootstrap
-  if (bootstrap !== undefined) return bootstrap
+/** A cluster, and what it takes to get in. */
+export type ClusterOptions = Pick<KafkaOptions<unknown>, 'bootstrap' | 'security'>
+
+/** What of a step's options says which cluster it uses. */
+export function clusterOptions({ bootstrap, security }: ClusterOptions): ClusterOptions {
+  return { ...(bootstrap !== undefined && { bootstrap }), ...(security !== undefined && { security }) }
+}
+
+/** The cluster to connect to; throws `MR_NO_LOG` when neither the connector nor the job names one. */
+export function clusterFor(
+  options: ClusterOptions & { readonly topic: string },
+  context: { readonly bootstrap: LogAddress | undefined; readonly job: string; readonly step: string },
+): { readonly bootstrap: string; readonly security?: ClientSecurity } {
+  const { bootstrap, security } = options
+  if (bootstrap !== undefined) return { bootstrap, ...(security !== undefined && { security }) }
+  if (typeof context.bootstrap === 'object') return context.bootstrap
+  if (context.bootstrap !== undefined) return { bootstrap: context.bootstrap }
   throw new MillraceError({
     code: 'MR_NO_LOG',
     job: context.job,

@@ -19,7 +19,7 @@ import type {
 import { decodeFetched } from './decode-fetched.ts'
 import { deadLetterSink } from './dead-letter.ts'
 import { ensureTopic } from './ensure-topic.ts'
-import { bootstrapFor, type KafkaOptions } from './kafka-options.ts'
+import { clusterFor, type KafkaOptions } from './kafka-options.ts'
 
 /** Group offsets are committed at most this often: they are for people, and each commit costs a write to the disk. */
 const GROUP_COMMIT_INTERVAL_MS = 1_000
@@ -78,7 +78,7 @@ async function discoverSplits<T>(
 function connect<T>(options: KafkaOptions<T>, context: SourceContext): Promise<LogClient> {
   return connectClient({
     world: context.world,
-    bootstrap: bootstrapFor(options, context),
+    ...clusterFor(options, context),
     clientId: `millrace.${context.job}.${context.step}.${context.subtask}`,
   })
 }

@@ -1,4 +1,5 @@
 /** Where the subtasks of a job run: in the calling thread, or each in a worker thread of its own. */
+import type { LogAddress } from '../connector/connector-context.ts'
 import type { Report } from '../../base/report.ts'
 import type { World } from '../../world/world.ts'
 import type { Split } from '../connector/source.ts'
@@ -11,7 +12,7 @@ export interface JobHostOptions {
   readonly report: Report
   readonly parallelism: number
   readonly maxParallelism: number
-  readonly bootstrap: string | undefined
+  readonly bootstrap: LogAddress | undefined
   /** False when the job takes no checkpoints but the last. */
   readonly commits: boolean
   readonly ringBytes: number | undefined

@@ -4,6 +4,7 @@ import { nodeWorld } from '../../world/node.ts'
 import type { World } from '../../world/world.ts'
 import { MemoryCheckpointStore } from '../checkpoint/memory-store.ts'
 import type { Manifest } from '../checkpoint/snapshot.ts'
+import type { LogAddress } from '../connector/connector-context.ts'
 import { DiskCheckpointStore, readSavepoint } from '../checkpoint/store.ts'
 import { isJob, type Job } from '../graph/plan.ts'
 import type { StepSummary } from '../graph/explain.ts'
@@ -221,8 +222,9 @@ function savepointOf(world: World, path: string | undefined): Manifest | undefin
   return path === undefined ? undefined : readSavepoint(world.disk, path)
 }
 
-function bootstrapOf(log: RunJobOptions['log']): string | undefined {
-  return typeof log === 'object' ? `${log.host}:${log.port}` : log
+function bootstrapOf(log: RunJobOptions['log']): LogAddress | undefined {
+  if (typeof log !== 'object' || 'security' in log) return log
+  return `${log.host}:${log.port}`
 }
 
 function positive(name: string, value: number): number {

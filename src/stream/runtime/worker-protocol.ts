@@ -1,4 +1,5 @@
 /** What a job's main thread and its worker threads tell each other, beyond `task-protocol.ts`. */
+import type { LogAddress } from '../connector/connector-context.ts'
 import type { ReportLevel } from '../../base/report.ts'
 import type { Split } from '../connector/source.ts'
 import type { ExchangeMemory } from './exchange-port.ts'
@@ -10,7 +11,7 @@ export interface SubtaskWorkerData {
   readonly subtask: number
   readonly parallelism: number
   readonly maxParallelism: number
-  readonly bootstrap: string | undefined
+  readonly bootstrap: LogAddress | undefined
   readonly commits: boolean
   readonly outputCapacity: number
 }
