@@ -8,7 +8,17 @@ import { dirname, join } from 'node:path'
 import { paths, repositoryRoot } from './paths.ts'
 
 export type WitnessName =
-  'kafka' | 'kafka-tools' | 'java-clients' | 'flink' | 'kcat' | 'confluent-python' | 'franz-go'
+  | 'kafka'
+  | 'kafka-tools'
+  | 'java-clients'
+  | 'kafka-streams'
+  | 'kafka-connect'
+  | 'flink'
+  | 'flink-jobs'
+  | 'spark'
+  | 'kcat'
+  | 'confluent-python'
+  | 'franz-go'
 
 export interface Witness {
   readonly name: WitnessName
@@ -24,6 +34,7 @@ const kafkaToolsPom = join(root, 'conformance', 'tools', 'kafka-tools', 'pom.xml
 const flinkProject = join(root, 'bench', 'rivals', 'flink')
 const javaClientSources = join(root, 'conformance', 'clients', 'java')
 const pythonRequirements = join(root, 'conformance', 'clients', 'python', 'requirements.txt')
+const frameworks = join(root, 'conformance', 'frameworks')
 const franzGoModule = join(root, 'conformance', 'clients', 'franz-go')
 
 export const witnesses: readonly Witness[] = [
@@ -47,6 +58,33 @@ export const witnesses: readonly Witness[] = [
     fetch: () => {
       if (!jarsAreHere(paths.kafkaLibs, kafkaPom)) copyJars(kafkaPom, paths.kafkaLibs)
       compileJava(filesOf(javaClientSources), paths.kafkaLibs, paths.javaClientClasses)
+    },
+  },
+  javaFramework('kafka-streams', {
+    what: 'Kafka Streams and its applications, compiled (Maven, a JDK of 17 or newer)',
+    libs: paths.kafkaStreamsLibs,
+    classes: paths.kafkaStreamsClasses,
+  }),
+  {
+    name: 'kafka-connect',
+    what: 'Kafka Connect with its file connectors (Maven)',
+    isHere: () => jarsAreHere(paths.kafkaConnectLibs, join(frameworks, 'kafka-connect', 'pom.xml')),
+    fetch: () => copyJars(join(frameworks, 'kafka-connect', 'pom.xml'), paths.kafkaConnectLibs),
+  },
+  javaFramework('spark', {
+    what: 'Apache Spark and its queries, compiled (Maven, a JDK of 17 or newer)',
+    libs: paths.sparkLibs,
+    classes: paths.sparkClasses,
+  }),
+  {
+    name: 'flink-jobs',
+    what: 'Apache Flink and the jobs of its tests, compiled (Maven, a JDK of 17 or newer)',
+    isHere: () =>
+      jarsAreHere(paths.flinkLibs, join(flinkProject, 'pom.xml')) &&
+      isNewer(paths.flinkJobClasses, javaFilesOf(join(frameworks, 'flink'))),
+    fetch: () => {
+      copyJars(join(flinkProject, 'pom.xml'), paths.flinkLibs)
+      compileJava(javaFilesOf(join(frameworks, 'flink')), paths.flinkLibs, paths.flinkJobClasses)
     },
   },
   {
@@ -102,6 +140,25 @@ export function witness(name: WitnessName): Witness {
   return found
 }
 
+/** A framework with programs over it: `conformance/frameworks/NAME` holds its pom.xml and the programs' sources. */
+function javaFramework(
+  name: WitnessName,
+  options: { readonly what: string; readonly libs: string; readonly classes: string },
+): Witness {
+  const folder = join(frameworks, name)
+  const pom = join(folder, 'pom.xml')
+  const { what, libs, classes } = options
+  return {
+    name,
+    what,
+    isHere: () => jarsAreHere(libs, pom) && isNewer(classes, javaFilesOf(folder)),
+    fetch: () => {
+      if (!jarsAreHere(libs, pom)) copyJars(pom, libs)
+      compileJava(javaFilesOf(folder), libs, classes)
+    },
+  }
+}
+
 /** A Java class path of every jar of a folder, and further entries before it. */
 export function classPath(libs: string, ...before: readonly string[]): string {
   return [...before, join(libs, '*')].join(':')
@@ -140,6 +197,10 @@ function filesOf(folder: string): string[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
+}
+
+function javaFilesOf(folder: string): string[] {
+  return filesOf(folder).filter((file) => file.endsWith('.java'))
 }
 
 function runs(command: string, args: readonly string[]): boolean {
