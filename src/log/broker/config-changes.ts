@@ -1,6 +1,7 @@
 import { messageOf } from '../../base/millrace-error.ts'
 import { ErrorCode } from '../protocol/error-code.ts'
-import type { BrokerServices } from './services.ts'
+import { AclOperation, mayOnCluster, mayOnGroup, mayOnTopic } from './security/access.ts'
+import type { RequestContext } from './services.ts'
 import { problemWithConfig } from './topic-settings.ts'
 
 /** Kafka's codes of what has a configuration. */
@@ -17,11 +18,14 @@ export function changeConfig(options: {
   readonly resourceType: number
   readonly resourceName: string
   readonly validateOnly: boolean
-  readonly services: BrokerServices
+  readonly context: RequestContext
   /** The new configuration, or what is wrong with the request. */
   readonly change: (own: Readonly<Record<string, string>>) => Record<string, string> | ConfigOutcome
 }): ConfigOutcome {
-  const { resourceType, resourceName, services } = options
+  const { resourceType, resourceName, context } = options
+  const { services } = context
+  const refusal = configRefusal(context, AclOperation.ALTER_CONFIGS, options)
+  if (refusal !== undefined) return { errorCode: refusal, errorMessage: null }
   if (resourceType !== CONFIG_RESOURCE.topic) {
     const errorMessage = 'Only the configuration of topics can be changed while the broker runs.'
     return { errorCode: ErrorCode.INVALID_REQUEST, errorMessage }
@@ -45,6 +49,22 @@ export function changeConfig(options: {
   }
   services.report('info', 'topic configuration changed', { topic: resourceName, config: changed })
   return { errorCode: ErrorCode.NONE, errorMessage: null }
+}
+
+/** Whether the client may do this to the configuration of a resource: the error when it may not. */
+export function configRefusal(
+  context: RequestContext,
+  operation: AclOperation,
+  { resourceType, resourceName }: { readonly resourceType: number; readonly resourceName: string },
+): ErrorCode | undefined {
+  switch (resourceType) {
+    case CONFIG_RESOURCE.topic:
+      return mayOnTopic(context, operation, resourceName) ? undefined : ErrorCode.TOPIC_AUTHORIZATION_FAILED
+    case CONFIG_RESOURCE.group:
+      return mayOnGroup(context, operation, resourceName) ? undefined : ErrorCode.GROUP_AUTHORIZATION_FAILED
+    default:
+      return mayOnCluster(context, operation) ? undefined : ErrorCode.CLUSTER_AUTHORIZATION_FAILED
+  }
 }
 
 function isOutcome(changed: Record<string, string> | ConfigOutcome): changed is ConfigOutcome {

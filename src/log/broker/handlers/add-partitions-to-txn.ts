@@ -3,7 +3,8 @@ import type {
   AddPartitionsToTxnResponseInput,
 } from '../../protocol/apis/add-partitions-to-txn.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
-import type { BrokerServices, Handler } from '../services.ts'
+import { AclOperation, mayOnCluster, mayOnTopic, mayOnTransactionalId } from '../security/access.ts'
+import type { Handler, RequestContext } from '../services.ts'
 
 type Transaction = AddPartitionsToTxnRequest['transactions'][number]
 type Partitions = readonly { readonly topic: string; readonly partition: number }[]
@@ -17,11 +18,15 @@ const ABORTABLE_FROM = 5
 export const handleAddPartitionsToTxn: Handler<
   AddPartitionsToTxnRequest,
   AddPartitionsToTxnResponseInput
-> = async (request, { apiVersion, services }) => {
+> = async (request, context) => {
+  const { apiVersion } = context
   if (apiVersion >= SEVERAL_TRANSACTIONS_FROM) {
+    // These versions are for brokers among each other; clients use them nowhere.
+    if (!mayOnCluster(context, AclOperation.CLUSTER_ACTION))
+      return { errorCode: ErrorCode.CLUSTER_AUTHORIZATION_FAILED }
     const results = request.transactions.map(async (transaction) => ({
       transactionalId: transaction.transactionalId,
-      topicResults: await addOrVerify(services, transaction, apiVersion),
+      topicResults: await addOrVerify(context, transaction),
     }))
     return { errorCode: ErrorCode.NONE, resultsByTransaction: await Promise.all(results) }
   }
@@ -32,18 +37,14 @@ export const handleAddPartitionsToTxn: Handler<
     verifyOnly: false,
     topics: request.v3AndBelowTopics,
   }
-  return { resultsByTopicV3AndBelow: await addOrVerify(services, transaction, apiVersion) }
+  return { resultsByTopicV3AndBelow: await addOrVerify(context, transaction) }
 }
 
-async function addOrVerify(
-  services: BrokerServices,
-  transaction: Transaction,
-  apiVersion: number,
-): Promise<TopicResults> {
+async function addOrVerify(context: RequestContext, transaction: Transaction): Promise<TopicResults> {
   const partitions = transaction.topics.flatMap(({ name, partitions: indexes }) =>
     indexes.map((partition) => ({ topic: name, partition })),
   )
-  const errors = await errorsOf(services, transaction, partitions, apiVersion)
+  const errors = await errorsOf(context, transaction, partitions)
   let next = 0
   return transaction.topics.map(({ name, partitions: indexes }) => ({
     name,
@@ -55,19 +56,21 @@ async function addOrVerify(
 }
 
 async function errorsOf(
-  services: BrokerServices,
+  context: RequestContext,
   transaction: Transaction,
   partitions: Partitions,
-  apiVersion: number,
 ): Promise<readonly ErrorCode[]> {
-  const exists = partitions.map(
-    ({ topic, partition }) => services.logDirectory.topic(topic)?.partitions[partition] !== undefined,
-  )
-  if (exists.includes(false)) {
-    return exists.map((known) =>
-      known ? ErrorCode.OPERATION_NOT_ATTEMPTED : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
-    )
-  }
+  const { apiVersion, services } = context
+  const fromClient = apiVersion < SEVERAL_TRANSACTIONS_FROM
+  if (fromClient && !mayOnTransactionalId(context, AclOperation.WRITE, transaction.transactionalId))
+    return partitions.map(() => ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
+  const problems = partitions.map(({ topic, partition }) => {
+    if (fromClient && !mayOnTopic(context, AclOperation.WRITE, topic))
+      return ErrorCode.TOPIC_AUTHORIZATION_FAILED
+    const exists = services.logDirectory.topic(topic)?.partitions[partition] !== undefined
+    return exists ? ErrorCode.OPERATION_NOT_ATTEMPTED : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+  })
+  if (problems.some((problem) => problem !== ErrorCode.OPERATION_NOT_ATTEMPTED)) return problems
   if (transaction.verifyOnly) {
     const errors = await services.transactions.isInTransaction({ ...transaction, partitions })
     return errors.map((error) =>

@@ -6,7 +6,7 @@ import type { Handler } from '../services.ts'
 /** AlterConfigs: what is not named goes back to its default. */
 export const handleAlterConfigs: Handler<AlterConfigsRequest, AlterConfigsResponseInput> = (
   request,
-  { services },
+  context,
 ) => ({
   responses: request.resources.map(({ resourceType, resourceName, configs }) => ({
     resourceType,
@@ -15,7 +15,7 @@ export const handleAlterConfigs: Handler<AlterConfigsRequest, AlterConfigsRespon
       resourceType,
       resourceName,
       validateOnly: request.validateOnly,
-      services,
+      context,
       change: () => {
         const changed: Record<string, string> = {}
         for (const { name, value } of configs) {

@@ -4,6 +4,7 @@ import type {
 } from '../../protocol/apis/alter-partition-reassignments.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
 import type { LogDirectory } from '../../storage/log-directory.ts'
+import { AclOperation, mayOnCluster } from '../security/access.ts'
 import type { Handler } from '../services.ts'
 
 type Wanted = AlterPartitionReassignmentsRequest['topics'][number]['partitions'][number]
@@ -13,17 +14,21 @@ type Outcome = { readonly errorCode: ErrorCode; readonly errorMessage: string | 
 export const handleAlterPartitionReassignments: Handler<
   AlterPartitionReassignmentsRequest,
   AlterPartitionReassignmentsResponseInput
-> = ({ topics, allowReplicationFactorChange }, { services: { logDirectory } }) => ({
-  errorCode: ErrorCode.NONE,
-  allowReplicationFactorChange,
-  responses: topics.map(({ name, partitions }) => ({
-    name,
-    partitions: partitions.map((wanted) => ({
-      partitionIndex: wanted.partitionIndex,
-      ...reassign(logDirectory, name, wanted),
+> = ({ topics, allowReplicationFactorChange }, context) => {
+  if (!mayOnCluster(context, AclOperation.ALTER))
+    return { errorCode: ErrorCode.CLUSTER_AUTHORIZATION_FAILED, responses: [] }
+  return {
+    errorCode: ErrorCode.NONE,
+    allowReplicationFactorChange,
+    responses: topics.map(({ name, partitions }) => ({
+      name,
+      partitions: partitions.map((wanted) => ({
+        partitionIndex: wanted.partitionIndex,
+        ...reassign(context.services.logDirectory, name, wanted),
+      })),
     })),
-  })),
-})
+  }
+}
 
 function reassign(logDirectory: LogDirectory, name: string, { partitionIndex, replicas }: Wanted): Outcome {
   const topic = logDirectory.topic(name)

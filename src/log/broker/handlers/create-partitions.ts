@@ -4,7 +4,8 @@ import type {
   CreatePartitionsResponseInput,
 } from '../../protocol/apis/create-partitions.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
-import type { BrokerServices, Handler } from '../services.ts'
+import { AclOperation, mayOnTopic } from '../security/access.ts'
+import type { Handler, RequestContext } from '../services.ts'
 import { MAX_PARTITIONS } from '../topic-catalog.ts'
 
 type Wanted = CreatePartitionsRequest['topics'][number]
@@ -13,16 +14,19 @@ type Problem = { readonly errorCode: ErrorCode; readonly errorMessage: string }
 /** CreatePartitions: a topic may only grow. */
 export const handleCreatePartitions: Handler<CreatePartitionsRequest, CreatePartitionsResponseInput> = (
   request,
-  { services },
+  context,
 ) => ({
   results: request.topics.map((wanted) => ({
     name: wanted.name,
-    ...(grow(wanted, request.validateOnly, services) ?? { errorCode: ErrorCode.NONE }),
+    ...(grow(wanted, request.validateOnly, context) ?? { errorCode: ErrorCode.NONE }),
   })),
 })
 
-function grow(wanted: Wanted, validateOnly: boolean, services: BrokerServices): Problem | undefined {
+function grow(wanted: Wanted, validateOnly: boolean, context: RequestContext): Problem | undefined {
+  const { services } = context
   const { name, count, assignments } = wanted
+  if (!mayOnTopic(context, AclOperation.ALTER, name))
+    return { errorCode: ErrorCode.TOPIC_AUTHORIZATION_FAILED, errorMessage: 'Authorization failed.' }
   const topic = services.logDirectory.topic(name)
   if (topic === undefined) {
     return {

@@ -1,7 +1,8 @@
 import type { CreateTopicsRequest, CreateTopicsResponseInput } from '../../protocol/apis/create-topics.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
 import { topicConfigKeys } from '../../storage/topic-config.ts'
-import type { BrokerServices, Handler } from '../services.ts'
+import { AclOperation, mayOnTopic, showsOnCluster, showsTopic } from '../security/access.ts'
+import type { Handler, RequestContext } from '../services.ts'
 import type { TopicRefusal } from '../topic-catalog.ts'
 import { describeTopicSetting } from '../topic-settings.ts'
 
@@ -11,14 +12,23 @@ type TopicAnswer = NonNullable<CreateTopicsResponseInput['topics']>[number]
 /** CreateTopics: each topic succeeds or fails on its own; `validateOnly` does everything but create. */
 export const handleCreateTopics: Handler<CreateTopicsRequest, CreateTopicsResponseInput> = (
   request,
-  { services },
+  context,
 ) => {
+  const mayCreateAny = showsOnCluster(context, AclOperation.CREATE)
   const times = new Map<string, number>()
   for (const { name } of request.topics) times.set(name, (times.get(name) ?? 0) + 1)
   const topics: TopicAnswer[] = []
   for (const wanted of request.topics) {
-    if (times.get(wanted.name) === 1) topics.push(createOne(wanted, request.validateOnly, services))
-    else if (!topics.some(({ name }) => name === wanted.name)) {
+    if (times.get(wanted.name) === 1) {
+      topics.push(
+        mayCreateAny || mayOnTopic(context, AclOperation.CREATE, wanted.name)
+          ? createOne(wanted, request.validateOnly, context)
+          : failure(wanted.name, {
+              error: ErrorCode.TOPIC_AUTHORIZATION_FAILED,
+              message: 'Authorization failed.',
+            }),
+      )
+    } else if (!topics.some(({ name }) => name === wanted.name)) {
       topics.push(
         failure(wanted.name, { error: ErrorCode.INVALID_REQUEST, message: 'Duplicate topic name.' }),
       )
@@ -27,7 +37,8 @@ export const handleCreateTopics: Handler<CreateTopicsRequest, CreateTopicsRespon
   return { topics }
 }
 
-function createOne(wanted: TopicWanted, validateOnly: boolean, services: BrokerServices): TopicAnswer {
+function createOne(wanted: TopicWanted, validateOnly: boolean, context: RequestContext): TopicAnswer {
+  const { services } = context
   const { name, assignments } = wanted
   const problem = assignmentProblem(wanted, services.logDirectory.nodeId)
   if (problem !== undefined) return failure(name, problem)
@@ -46,10 +57,13 @@ function createOne(wanted: TopicWanted, validateOnly: boolean, services: BrokerS
     if (created.kind === 'refused') return failure(name, created)
     topicId = created.topic.id
   }
+  const created = { name, ...(topicId !== undefined && { topicId }), errorCode: ErrorCode.NONE }
+  if (!showsTopic(context, AclOperation.DESCRIBE_CONFIGS, name)) {
+    const topicConfigErrorCode = ErrorCode.TOPIC_AUTHORIZATION_FAILED
+    return { ...created, topicConfigErrorCode, numPartitions: -1, replicationFactor: -1, configs: null }
+  }
   return {
-    name,
-    ...(topicId !== undefined && { topicId }),
-    errorCode: ErrorCode.NONE,
+    ...created,
     numPartitions: check.partitions,
     replicationFactor: 1,
     configs: topicConfigKeys.map(({ name: key }) => {

@@ -1,6 +1,7 @@
 import { messageOf } from '../../../base/millrace-error.ts'
 import type { DeleteRecordsRequest, DeleteRecordsResponseInput } from '../../protocol/apis/delete-records.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
+import { AclOperation, mayOnTopic } from '../security/access.ts'
 import type { BrokerServices, Handler } from '../services.ts'
 
 const TO_HIGH_WATERMARK = -1
@@ -10,14 +11,20 @@ type Outcome = { readonly errorCode: ErrorCode; readonly lowWatermark: number }
 /** DeleteRecords: moves partitions' start up to an offset; the answer is where they begin now. */
 export const handleDeleteRecords: Handler<DeleteRecordsRequest, DeleteRecordsResponseInput> = (
   request,
-  { services },
+  context,
 ) => ({
   topics: request.topics.map(({ name, partitions }) => ({
     name,
-    partitions: partitions.map(({ partitionIndex, offset }) => ({
-      partitionIndex,
-      ...deleteBefore({ topic: name, partition: partitionIndex, offset }, services),
-    })),
+    partitions: mayOnTopic(context, AclOperation.DELETE, name)
+      ? partitions.map(({ partitionIndex, offset }) => ({
+          partitionIndex,
+          ...deleteBefore({ topic: name, partition: partitionIndex, offset }, context.services),
+        }))
+      : partitions.map(({ partitionIndex }) => ({
+          partitionIndex,
+          errorCode: ErrorCode.TOPIC_AUTHORIZATION_FAILED,
+          lowWatermark: -1,
+        })),
   })),
 })
 

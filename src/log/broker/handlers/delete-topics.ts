@@ -2,7 +2,8 @@ import type { DeleteTopicsRequest, DeleteTopicsResponseInput } from '../../proto
 import { messageOf } from '../../../base/millrace-error.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
 import { ZERO_UUID } from '../../protocol/field.ts'
-import type { BrokerServices, Handler } from '../services.ts'
+import { AclOperation, mayOnTopic } from '../security/access.ts'
+import type { Handler, RequestContext } from '../services.ts'
 
 type TopicAnswer = NonNullable<DeleteTopicsResponseInput['responses']>[number]
 
@@ -11,16 +12,17 @@ const BY_NAME_OR_ID_FROM = 6
 /** DeleteTopics: records, offsets that groups committed, and waiting fetches go with a topic. */
 export const handleDeleteTopics: Handler<DeleteTopicsRequest, DeleteTopicsResponseInput> = (
   request,
-  { apiVersion, services },
+  context,
 ) => {
   const wanted =
-    apiVersion >= BY_NAME_OR_ID_FROM
+    context.apiVersion >= BY_NAME_OR_ID_FROM
       ? request.topics
       : request.topicNames.map((name) => ({ name, topicId: ZERO_UUID }))
-  return { responses: wanted.map(({ name, topicId }) => deleteOne(name, topicId, services)) }
+  return { responses: wanted.map(({ name, topicId }) => deleteOne(name, topicId, context)) }
 }
 
-function deleteOne(name: string | null, topicId: string, services: BrokerServices): TopicAnswer {
+function deleteOne(name: string | null, topicId: string, context: RequestContext): TopicAnswer {
+  const { services } = context
   const { logDirectory } = services
   if (name !== null && topicId !== ZERO_UUID) {
     return {
@@ -31,6 +33,17 @@ function deleteOne(name: string | null, topicId: string, services: BrokerService
     }
   }
   const topic = name === null ? logDirectory.topicById(topicId) : logDirectory.topic(name)
+  const known = name ?? topic?.name
+  if (known !== undefined) {
+    const refused = {
+      topicId,
+      errorCode: ErrorCode.TOPIC_AUTHORIZATION_FAILED,
+      errorMessage: 'Topic authorization failed.',
+    }
+    // Who may not know the topic is not told the name behind an id.
+    if (!mayOnTopic(context, AclOperation.DESCRIBE, known)) return { ...refused, name }
+    if (!mayOnTopic(context, AclOperation.DELETE, known)) return { ...refused, name: known }
+  }
   if (topic === undefined) {
     return name === null
       ? {

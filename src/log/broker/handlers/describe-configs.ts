@@ -5,8 +5,9 @@ import type {
 import { ErrorCode } from '../../protocol/error-code.ts'
 import { topicConfigKeys, type TopicConfigKey } from '../../storage/topic-config.ts'
 import { BROKER_SETTINGS, type BrokerSettingName } from '../broker-config.ts'
-import { CONFIG_RESOURCE } from '../config-changes.ts'
-import type { BrokerServices, Handler } from '../services.ts'
+import { CONFIG_RESOURCE, configRefusal } from '../config-changes.ts'
+import { AclOperation } from '../security/access.ts'
+import type { Handler, RequestContext } from '../services.ts'
 import { topicNameProblem } from '../topic-catalog.ts'
 import { describeBrokerSetting, describeTopicSetting, type DescribedSetting } from '../topic-settings.ts'
 
@@ -27,21 +28,24 @@ const TYPE_CODES: Readonly<Record<TopicConfigKey['type'], number>> = {
 /** DescribeConfigs: a topic's or the broker's settings, all or those named, with where each value comes from. */
 export const handleDescribeConfigs: Handler<DescribeConfigsRequest, DescribeConfigsResponseInput> = (
   request,
-  { services },
+  context,
 ) => ({
   results: request.resources.map((wanted) => ({
     resourceType: wanted.resourceType,
     resourceName: wanted.resourceName,
-    ...describe(wanted, request, services),
+    ...describe(wanted, request, context),
   })),
 })
 
 function describe(
   wanted: Wanted,
   request: DescribeConfigsRequest,
-  services: BrokerServices,
+  context: RequestContext,
 ): Pick<Answer, 'errorCode' | 'configs'> & { readonly errorMessage?: string } {
+  const { services } = context
   const { resourceType, resourceName, configurationKeys } = wanted
+  const refusal = configRefusal(context, AclOperation.DESCRIBE_CONFIGS, wanted)
+  if (refusal !== undefined) return refused(refusal, 'Authorization failed.')
   const asked = (name: string): boolean =>
     configurationKeys === null || configurationKeys.length === 0 || configurationKeys.includes(name)
   switch (resourceType) {

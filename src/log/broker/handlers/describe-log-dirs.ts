@@ -4,13 +4,17 @@ import type {
 } from '../../protocol/apis/describe-log-dirs.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
 import type { Topic } from '../../storage/log-directory.ts'
+import { AclOperation, mayOnCluster } from '../security/access.ts'
 import type { Handler } from '../services.ts'
 
 /** DescribeLogDirs: the one data directory, and how much each partition takes there. */
 export const handleDescribeLogDirs: Handler<DescribeLogDirsRequest, DescribeLogDirsResponseInput> = (
   request,
-  { services },
+  context,
 ) => {
+  if (!mayOnCluster(context, AclOperation.DESCRIBE))
+    return { errorCode: ErrorCode.CLUSTER_AUTHORIZATION_FAILED, results: [] }
+  const { services } = context
   const { logDirectory } = services
   const wanted =
     request.topics === null

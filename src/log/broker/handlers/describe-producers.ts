@@ -4,6 +4,7 @@ import type {
 } from '../../protocol/apis/describe-producers.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
 import type { PartitionLog } from '../../storage/partition-log.ts'
+import { AclOperation, mayOnTopic } from '../security/access.ts'
 import type { Handler } from '../services.ts'
 
 type PartitionAnswer = DescribeProducersResponseInput['topics'][number]['partitions'][number]
@@ -11,20 +12,20 @@ type PartitionAnswer = DescribeProducersResponseInput['topics'][number]['partiti
 /** DescribeProducers: the producers that a partition remembers, and their open transactions. */
 export const handleDescribeProducers: Handler<DescribeProducersRequest, DescribeProducersResponseInput> = (
   request,
-  { services },
+  context,
 ) => ({
   topics: request.topics.map(({ name, partitionIndexes }) => ({
     name,
     partitions: partitionIndexes.map((partitionIndex): PartitionAnswer => {
-      const log = services.logDirectory.topic(name)?.partitions[partitionIndex]
-      if (log === undefined) {
-        return {
-          partitionIndex,
-          errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
-          errorMessage: null,
-          activeProducers: [],
-        }
-      }
+      const refused = (errorCode: ErrorCode): PartitionAnswer => ({
+        partitionIndex,
+        errorCode,
+        errorMessage: null,
+        activeProducers: [],
+      })
+      if (!mayOnTopic(context, AclOperation.READ, name)) return refused(ErrorCode.TOPIC_AUTHORIZATION_FAILED)
+      const log = context.services.logDirectory.topic(name)?.partitions[partitionIndex]
+      if (log === undefined) return refused(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
       return {
         partitionIndex,
         errorCode: ErrorCode.NONE,

@@ -4,7 +4,7 @@ import type {
 } from '../../protocol/apis/describe-topic-partitions.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
 import { ZERO_UUID } from '../../protocol/field.ts'
-import { TOPIC_OPERATIONS } from '../authorized-operations.ts'
+import { AclOperation, authorizedOperations, mayOnTopic, showsTopic } from '../security/access.ts'
 import type { Handler } from '../services.ts'
 import { topicNameProblem } from '../topic-catalog.ts'
 
@@ -17,12 +17,14 @@ const MAX_PAGE = 2000
 export const handleDescribeTopicPartitions: Handler<
   DescribeTopicPartitionsRequest,
   DescribeTopicPartitionsResponseInput
-> = (request, { services }) => {
-  const { logDirectory } = services
+> = (request, context) => {
+  const { logDirectory } = context.services
   const { cursor } = request
   const all = request.topics.length === 0
   const names = all
-    ? Array.from(logDirectory.topics(), ({ name }) => name)
+    ? Array.from(logDirectory.topics(), ({ name }) => name).filter((name) =>
+        showsTopic(context, AclOperation.DESCRIBE, name),
+      )
     : [...new Set(request.topics.map(({ name }) => name))]
   names.sort()
   const replicas = [logDirectory.nodeId]
@@ -32,6 +34,15 @@ export const handleDescribeTopicPartitions: Handler<
     if (cursor !== null && name < cursor.topicName) continue
     const first = cursor !== null && name === cursor.topicName ? Math.max(0, cursor.partitionIndex) : 0
     if (room === 0) return { topics, nextCursor: { topicName: name, partitionIndex: first } }
+    if (!all && !mayOnTopic(context, AclOperation.DESCRIBE, name)) {
+      topics.push({
+        errorCode: ErrorCode.TOPIC_AUTHORIZATION_FAILED,
+        name,
+        topicId: ZERO_UUID,
+        partitions: [],
+      })
+      continue
+    }
     const topic = logDirectory.topic(name)
     if (topic === undefined) {
       const errorCode =
@@ -59,7 +70,7 @@ export const handleDescribeTopicPartitions: Handler<
         lastKnownElr: [],
         offlineReplicas: [],
       })),
-      topicAuthorizedOperations: TOPIC_OPERATIONS,
+      topicAuthorizedOperations: authorizedOperations(context, 'TOPIC', name),
     })
     const next = first + page.length
     if (next < topic.partitions.length)

@@ -3,15 +3,20 @@ import type {
   DescribeTransactionsResponseInput,
 } from '../../protocol/apis/describe-transactions.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
+import { AclOperation, mayOnTransactionalId, showsTopic } from '../security/access.ts'
 import type { Handler } from '../services.ts'
 
 /** DescribeTransactions: what is known about transactional ids. */
 export const handleDescribeTransactions: Handler<
   DescribeTransactionsRequest,
   DescribeTransactionsResponseInput
-> = (request, { services }) => ({
+> = (request, context) => ({
   transactionStates: request.transactionalIds.map((transactionalId) => {
-    const known = services.transactions.describe(transactionalId)
+    if (!mayOnTransactionalId(context, AclOperation.DESCRIBE, transactionalId)) {
+      const errorCode = ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+      return { ...NOTHING, transactionalId, errorCode }
+    }
+    const known = context.services.transactions.describe(transactionalId)
     if (known === undefined) return { ...NOTHING, transactionalId, errorCode: missing(transactionalId) }
     return {
       errorCode: ErrorCode.NONE,
@@ -21,7 +26,10 @@ export const handleDescribeTransactions: Handler<
       transactionStartTimeMs: known.startedMs,
       producerId: known.producerId,
       producerEpoch: known.producerEpoch,
-      topics: Array.from(known.partitions, ([topic, partitions]) => ({ topic, partitions: [...partitions] })),
+      topics: Array.from(known.partitions, ([topic, partitions]) => ({
+        topic,
+        partitions: [...partitions],
+      })).filter(({ topic }) => showsTopic(context, AclOperation.DESCRIBE, topic)),
     }
   }),
 })

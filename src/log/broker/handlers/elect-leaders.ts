@@ -1,6 +1,7 @@
 import type { ElectLeadersRequest, ElectLeadersResponseInput } from '../../protocol/apis/elect-leaders.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
 import type { LogDirectory } from '../../storage/log-directory.ts'
+import { AclOperation, mayOnCluster } from '../security/access.ts'
 import type { Handler } from '../services.ts'
 
 const PREFERRED = 0
@@ -18,8 +19,20 @@ type PartitionResult = {
  */
 export const handleElectLeaders: Handler<ElectLeadersRequest, ElectLeadersResponseInput> = (
   { electionType, topicPartitions },
-  { services: { logDirectory } },
+  context,
 ) => {
+  if (!mayOnCluster(context, AclOperation.ALTER)) {
+    const errorCode = ErrorCode.CLUSTER_AUTHORIZATION_FAILED
+    const errorMessage = 'Cluster authorization failed.'
+    return {
+      errorCode,
+      replicaElectionResults: (topicPartitions ?? []).map(({ topic, partitions }) => ({
+        topic,
+        partitionResult: partitions.map((partitionId) => ({ partitionId, errorCode, errorMessage })),
+      })),
+    }
+  }
+  const { logDirectory } = context.services
   const known = electionType === PREFERRED || electionType === UNCLEAN
   const wanted =
     topicPartitions ?? Array.from(logDirectory.topics(), ({ name }) => ({ topic: name, partitions: [] }))

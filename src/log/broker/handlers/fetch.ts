@@ -11,6 +11,7 @@ import { ErrorCode } from '../../protocol/error-code.ts'
 import { compressionOf, readBatchHeader, splitBatches } from '../../protocol/record-batch.ts'
 import type { PartitionLog, ReadResult } from '../../storage/partition-log.ts'
 import type { FetchedPartition, FetchPlan } from '../fetch-sessions.ts'
+import { AclOperation, mayOnTopic } from '../security/access.ts'
 import type { BrokerServices, Handler, RequestContext } from '../services.ts'
 
 type TopicResponse = NonNullable<FetchResponseInput['responses']>[number]
@@ -174,6 +175,9 @@ class Fetch {
     const { logDirectory } = this.#services
     const byId = this.#context.apiVersion >= BY_TOPIC_ID_FROM
     const topic = byId ? logDirectory.topicById(fetched.topicId) : logDirectory.topic(fetched.topic)
+    const name = byId ? topic?.name : fetched.topic
+    if (name !== undefined && !mayOnTopic(this.#context, AclOperation.READ, name))
+      return ErrorCode.TOPIC_AUTHORIZATION_FAILED
     if (topic === undefined) return byId ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
     return topic.partitions[fetched.partition] ?? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
   }

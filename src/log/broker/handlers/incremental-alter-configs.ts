@@ -18,7 +18,7 @@ const OPERATION = { set: 0, delete: 1, append: 2, subtract: 3 } as const
 export const handleIncrementalAlterConfigs: Handler<
   IncrementalAlterConfigsRequest,
   IncrementalAlterConfigsResponseInput
-> = (request, { services }) => ({
+> = (request, context) => ({
   responses: request.resources.map(({ resourceType, resourceName, configs }) => ({
     resourceType,
     resourceName,
@@ -26,8 +26,8 @@ export const handleIncrementalAlterConfigs: Handler<
       resourceType,
       resourceName,
       validateOnly: request.validateOnly,
-      services,
-      change: (own) => applyAll(own, configs, services.config),
+      context,
+      change: (own) => applyAll(own, configs, context.services.config),
     }),
   })),
 })

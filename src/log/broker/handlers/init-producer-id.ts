@@ -3,6 +3,13 @@ import type {
   InitProducerIdResponseInput,
 } from '../../protocol/apis/init-producer-id.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
+import {
+  AclOperation,
+  mayOnCluster,
+  mayOnTransactionalId,
+  mayWriteSomeTopic,
+  showsOnCluster,
+} from '../security/access.ts'
 import type { Handler } from '../services.ts'
 
 const PRODUCER_FENCED_FROM = 4
@@ -10,9 +17,20 @@ const PRODUCER_FENCED_FROM = 4
 /** InitProducerId: a fresh identity, or for a transactional id the next epoch, after ending what was open. */
 export const handleInitProducerId: Handler<InitProducerIdRequest, InitProducerIdResponseInput> = async (
   request,
-  { apiVersion, services },
+  context,
 ) => {
+  const { apiVersion, services } = context
   const { transactionalId, transactionTimeoutMs: timeoutMs, producerId, producerEpoch } = request
+  if (transactionalId !== null) {
+    if (!mayOnTransactionalId(context, AclOperation.WRITE, transactionalId))
+      return refused(ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
+  } else if (
+    !showsOnCluster(context, AclOperation.IDEMPOTENT_WRITE) &&
+    !mayWriteSomeTopic(context) &&
+    !mayOnCluster(context, AclOperation.IDEMPOTENT_WRITE)
+  ) {
+    return refused(ErrorCode.CLUSTER_AUTHORIZATION_FAILED)
+  }
   if ((producerId === -1) !== (producerEpoch === -1)) return refused(ErrorCode.INVALID_REQUEST)
   const current = producerId === -1 ? undefined : { producerId, producerEpoch }
   const answer = await services.transactions.initProducerId({ transactionalId, timeoutMs, current })

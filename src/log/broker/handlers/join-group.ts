@@ -1,4 +1,6 @@
 import type { JoinGroupRequest, JoinGroupResponseInput } from '../../protocol/apis/join-group.ts'
+import { ErrorCode } from '../../protocol/error-code.ts'
+import { AclOperation, mayOnGroup } from '../security/access.ts'
 import type { BrokerServices, Handler } from '../services.ts'
 
 const KNOWN_MEMBER_ID_FROM = 4
@@ -12,17 +14,29 @@ export const handleJoinGroup: Handler<JoinGroupRequest, JoinGroupResponseInput> 
 ) => {
   const { apiVersion, services, connection } = context
   const clientId = context.clientId ?? ''
-  const result = await services.groups.join({
-    ...request,
-    clientId,
-    clientHost: connection.clientHost,
-    newMemberId: `${request.groupInstanceId ?? clientId}-${randomUuid(services)}`,
-    requiresKnownMemberId: apiVersion >= KNOWN_MEMBER_ID_FROM,
-    canSkipAssignment: apiVersion >= SKIP_ASSIGNMENT_FROM,
-  })
+  const result = mayOnGroup(context, AclOperation.READ, request.groupId)
+    ? await services.groups.join({
+        ...request,
+        clientId,
+        clientHost: connection.clientHost,
+        newMemberId: `${request.groupInstanceId ?? clientId}-${randomUuid(services)}`,
+        requiresKnownMemberId: apiVersion >= KNOWN_MEMBER_ID_FROM,
+        canSkipAssignment: apiVersion >= SKIP_ASSIGNMENT_FROM,
+      })
+    : NOT_ALLOWED
   return apiVersion >= NULLABLE_PROTOCOL_FROM
     ? result
     : { ...result, protocolName: result.protocolName ?? '' }
+}
+
+const NOT_ALLOWED = {
+  errorCode: ErrorCode.GROUP_AUTHORIZATION_FAILED,
+  generationId: -1,
+  protocolType: null,
+  protocolName: null,
+  leader: '',
+  memberId: '',
+  members: [],
 }
 
 function randomUuid({ random }: BrokerServices): string {

@@ -1,17 +1,17 @@
 import type { ListGroupsRequest, ListGroupsResponseInput } from '../../protocol/apis/list-groups.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
+import { AclOperation, showsGroup, showsOnCluster } from '../security/access.ts'
 import type { Handler } from '../services.ts'
 
 /** ListGroups: filters are compared without regard to case; empty ones let everything through. */
-export const handleListGroups: Handler<ListGroupsRequest, ListGroupsResponseInput> = (
-  request,
-  { services },
-) => {
+export const handleListGroups: Handler<ListGroupsRequest, ListGroupsResponseInput> = (request, context) => {
+  const all = showsOnCluster(context, AclOperation.DESCRIBE)
   const states = lowered(request.statesFilter)
   const types = lowered(request.typesFilter)
-  const groups = services.groups
+  const groups = context.services.groups
     .list()
     .filter(({ groupState, groupType }) => passes(states, groupState) && passes(types, groupType))
+    .filter(({ groupId }) => all || showsGroup(context, AclOperation.DESCRIBE, groupId))
   return { errorCode: ErrorCode.NONE, groups }
 }
 

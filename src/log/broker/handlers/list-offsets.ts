@@ -1,6 +1,7 @@
 import type { ListOffsetsRequest, ListOffsetsResponseInput } from '../../protocol/apis/list-offsets.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
 import type { PartitionLog } from '../../storage/partition-log.ts'
+import { AclOperation, mayOnTopic } from '../security/access.ts'
 import type { Handler, RequestContext } from '../services.ts'
 import { checkLeaderEpoch } from './fetch.ts'
 
@@ -63,6 +64,8 @@ function answer(request: ListOffsetsRequest, context: RequestContext): ListOffse
       seen.set(key, (seen.get(key) ?? 0) + 1)
     }
   }
+  const names = new Set(request.topics.map(({ name }) => name))
+  const allowed = new Set([...names].filter((name) => mayOnTopic(context, AclOperation.DESCRIBE, name)))
   return {
     topics: request.topics.map(({ name, partitions }) => ({
       name,
@@ -71,6 +74,7 @@ function answer(request: ListOffsetsRequest, context: RequestContext): ListOffse
           partitionIndex,
           errorCode,
         })
+        if (!allowed.has(name)) return refused(ErrorCode.TOPIC_AUTHORIZATION_FAILED)
         if (seen.get(`${name}:${partitionIndex}`) !== 1) return refused(ErrorCode.INVALID_REQUEST)
         if (context.apiVersion < sinceVersion(timestamp)) return refused(ErrorCode.UNSUPPORTED_VERSION)
         const log = context.services.logDirectory.topic(name)?.partitions[partitionIndex]

@@ -4,13 +4,15 @@ import type {
 } from '../../protocol/apis/list-transactions.ts'
 import { TRANSACTION_STATUSES } from '../../coordinator/transaction/transaction-record.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
+import { AclOperation, showsTransactionalId } from '../security/access.ts'
 import type { Handler } from '../services.ts'
 
 /** ListTransactions: transactional ids that pass all filters; empty filters let everything through. */
 export const handleListTransactions: Handler<ListTransactionsRequest, ListTransactionsResponseInput> = (
   request,
-  { services },
+  context,
 ) => {
+  const { services } = context
   const { stateFilters, producerIdFilters, durationFilter, transactionalIdPattern } = request
   const pattern = patternOf(transactionalIdPattern)
   if (pattern === 'invalid') {
@@ -26,7 +28,8 @@ export const handleListTransactions: Handler<ListTransactionsRequest, ListTransa
         (states.size === 0 || states.has(value.status)) &&
         (producerIds.size === 0 || producerIds.has(value.producerId)) &&
         (durationFilter < 0 || (value.startedMs >= 0 && nowMs - value.startedMs > durationFilter)) &&
-        (pattern === undefined || pattern.test(transactionalId)),
+        (pattern === undefined || pattern.test(transactionalId)) &&
+        showsTransactionalId(context, AclOperation.DESCRIBE, transactionalId),
     )
     .map(([transactionalId, value]) => ({
       transactionalId,

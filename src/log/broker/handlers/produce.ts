@@ -10,6 +10,7 @@ import { ErrorCode } from '../../protocol/error-code.ts'
 import { BATCH_HEADER_BYTES, isTransactional, readBatchHeader } from '../../protocol/record-batch.ts'
 import type { Topic } from '../../storage/log-directory.ts'
 import type { AppendResult, PartitionLog } from '../../storage/partition-log.ts'
+import { AclOperation, mayOnTopic, mayOnTransactionalId } from '../security/access.ts'
 import { checkBatch, type BatchCheck } from '../produce-validation.ts'
 import {
   CloseConnection,
@@ -34,7 +35,10 @@ export const handleProduce: Handler<ProduceRequest, ProduceResponseInput> = (req
   const { acks } = request
   if (acks !== -1 && acks !== 0 && acks !== 1) return answerAll(request, ErrorCode.INVALID_REQUIRED_ACKS)
   const transactional = transactionOf(request)
-  if (transactional === 'without id')
+  if (
+    transactional === 'without id' ||
+    (transactional !== undefined && !mayWriteTransaction(request, context))
+  )
     return finish(request, answerAll(request, ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED))
   const earlier = verifying.get(context.connection)
   if (transactional === undefined) {
@@ -92,6 +96,13 @@ function appendAll(
   const responses: TopicAnswer[] = []
   for (const data of request.topicData) {
     const topic = findTopic(data, context)
+    if (!mayWrite(data, topic, context)) {
+      const partitionResponses = data.partitionData.map(({ index }) =>
+        failure(index, ErrorCode.TOPIC_AUTHORIZATION_FAILED),
+      )
+      responses.push({ name: data.name, topicId: data.topicId, partitionResponses })
+      continue
+    }
     const answers: PartitionAnswer[] = []
     for (const { index, records } of data.partitionData) {
       const refused = verification?.get(`${topic?.name}:${index}`)
@@ -164,6 +175,16 @@ async function syncAll(appended: readonly Appended[]): Promise<void> {
   )
 }
 
+/** What is named by an id that nobody knows is unknown to everybody; a name is refused whether it exists or not. */
+function mayWrite(data: TopicData, topic: Topic | undefined, context: RequestContext): boolean {
+  const name = context.apiVersion >= BY_TOPIC_ID_FROM ? topic?.name : data.name
+  return name === undefined || mayOnTopic(context, AclOperation.WRITE, name)
+}
+
+function mayWriteTransaction({ transactionalId }: ProduceRequest, context: RequestContext): boolean {
+  return transactionalId !== null && mayOnTransactionalId(context, AclOperation.WRITE, transactionalId)
+}
+
 function findTopic(data: TopicData, { services, apiVersion }: RequestContext): Topic | undefined {
   return apiVersion >= BY_TOPIC_ID_FROM
     ? services.logDirectory.topicById(data.topicId)
@@ -207,7 +228,7 @@ function verify(
   const partitions: { topic: string; partition: number }[] = []
   for (const data of request.topicData) {
     const topic = findTopic(data, context)
-    if (topic === undefined) continue
+    if (topic === undefined || !mayWrite(data, topic, context)) continue
     for (const { index } of data.partitionData) {
       if (topic.partitions[index] !== undefined) partitions.push({ topic: topic.name, partition: index })
     }

@@ -2,9 +2,9 @@ import type {
   TxnOffsetCommitRequest,
   TxnOffsetCommitResponseInput,
 } from '../../protocol/apis/txn-offset-commit.ts'
-import type { TopicErrors } from '../../coordinator/group/group-offsets.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
-import { commitToTopics } from '../committed-topics.ts'
+import { commitToTopics, refuseAll } from '../committed-topics.ts'
+import { AclOperation, mayOnGroup, mayOnTransactionalId } from '../security/access.ts'
 import type { BrokerServices, Handler } from '../services.ts'
 
 const ABORTABLE_FROM = 4
@@ -17,9 +17,13 @@ const BY_TOPIC_ID_FROM = 6
  */
 export const handleTxnOffsetCommit: Handler<TxnOffsetCommitRequest, TxnOffsetCommitResponseInput> = async (
   request,
-  { apiVersion, services },
+  context,
 ) => {
-  const refused = await joinTransaction(request, apiVersion, services)
+  const { apiVersion, services } = context
+  if (!mayOnTransactionalId(context, AclOperation.WRITE, request.transactionalId))
+    return { topics: refuseAll(request.topics, ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED) }
+  if (!mayOnGroup(context, AclOperation.READ, request.groupId))
+    return { topics: refuseAll(request.topics, ErrorCode.GROUP_AUTHORIZATION_FAILED) }
   const {
     producerId,
     producerEpoch,
@@ -29,22 +33,24 @@ export const handleTxnOffsetCommit: Handler<TxnOffsetCommitRequest, TxnOffsetCom
     groupInstanceId,
   } = request
   const byId = apiVersion >= BY_TOPIC_ID_FROM
-  const topics = await commitToTopics(services, { topics: request.topics, byId }, (existing) =>
-    refused === ErrorCode.NONE
+  const topics = await commitToTopics(context, { topics: request.topics, byId }, async (existing) => {
+    const refused = await joinTransaction(request, apiVersion, services)
+    return refused === ErrorCode.NONE
       ? services.groups.commitTransactionalOffsets(
-          { groupId, memberId, groupInstanceId, generationId, retentionTimeMs: -1, topics: existing },
+          {
+            apiVersion,
+            groupId,
+            memberId,
+            groupInstanceId,
+            generationId,
+            retentionTimeMs: -1,
+            topics: existing,
+          },
           { producerId, producerEpoch },
         )
-      : Promise.resolve(existing.map((topic) => refuse(topic, refused))),
-  )
+      : refuseAll(existing, refused)
+  })
   return { topics }
-}
-
-function refuse(
-  { name, partitions }: TxnOffsetCommitRequest['topics'][number],
-  errorCode: ErrorCode,
-): TopicErrors {
-  return { name, partitions: partitions.map(({ partitionIndex }) => ({ partitionIndex, errorCode })) }
 }
 
 async function joinTransaction(

@@ -4,6 +4,7 @@ import type {
 } from '../../protocol/apis/write-txn-markers.ts'
 import { messageOf } from '../../../base/millrace-error.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
+import { AclOperation, mayOnCluster, showsOnCluster } from '../security/access.ts'
 import type { BrokerServices, Handler } from '../services.ts'
 
 type Marker = WriteTxnMarkersRequest['markers'][number]
@@ -11,8 +12,10 @@ type Marker = WriteTxnMarkersRequest['markers'][number]
 /** WriteTxnMarkers: sent by administrators' tools to end a transaction that hangs in a partition. */
 export const handleWriteTxnMarkers: Handler<WriteTxnMarkersRequest, WriteTxnMarkersResponseInput> = async (
   request,
-  { services },
+  context,
 ) => {
+  const allowed =
+    showsOnCluster(context, AclOperation.ALTER) || mayOnCluster(context, AclOperation.CLUSTER_ACTION)
   const markers = request.markers.map(async (marker) => ({
     producerId: marker.producerId,
     topics: await Promise.all(
@@ -21,7 +24,9 @@ export const handleWriteTxnMarkers: Handler<WriteTxnMarkersRequest, WriteTxnMark
         partitions: await Promise.all(
           partitionIndexes.map(async (partitionIndex) => ({
             partitionIndex,
-            errorCode: await writeOne(services, marker, { topic: name, partition: partitionIndex }),
+            errorCode: allowed
+              ? await writeOne(context.services, marker, { topic: name, partition: partitionIndex })
+              : ErrorCode.CLUSTER_AUTHORIZATION_FAILED,
           })),
         ),
       })),

@@ -25,9 +25,43 @@ export function mayOnCluster(context: RequestContext, operation: AclOperation): 
   return context.services.authorizer.allows(context.connection, operation, ResourceType.CLUSTER, CLUSTER_NAME)
 }
 
-/** For topics that a list leaves out when the client may not: nothing is reported. */
+/** For topics that a list leaves out when the client may not: nothing is reported, here and in what follows. */
 export function showsTopic(context: RequestContext, operation: AclOperation, topic: string): boolean {
   return context.services.authorizer.permits(context.connection, operation, ResourceType.TOPIC, topic)
+}
+
+export function showsGroup(context: RequestContext, operation: AclOperation, group: string): boolean {
+  return context.services.authorizer.permits(context.connection, operation, ResourceType.GROUP, group)
+}
+
+export function showsTransactionalId(
+  context: RequestContext,
+  operation: AclOperation,
+  transactionalId: string,
+): boolean {
+  const { connection, services } = context
+  return services.authorizer.permits(connection, operation, ResourceType.TRANSACTIONAL_ID, transactionalId)
+}
+
+/** For what another right may allow as well. */
+export function showsOnCluster(context: RequestContext, operation: AclOperation): boolean {
+  return context.services.authorizer.permits(
+    context.connection,
+    operation,
+    ResourceType.CLUSTER,
+    CLUSTER_NAME,
+  )
+}
+
+/** Whoever may write to some topic may have a producer id (KIP-679). */
+export function mayWriteSomeTopic(context: RequestContext): boolean {
+  return context.services.authorizer.allowsSome(context.connection, AclOperation.WRITE, ResourceType.TOPIC)
+}
+
+/** What the client may do to the cluster, nothing when it may not describe it. */
+export function clusterOperations(context: RequestContext): number {
+  if (!showsOnCluster(context, AclOperation.DESCRIBE)) return 0
+  return authorizedOperations(context, 'CLUSTER', CLUSTER_NAME)
 }
 
 /** For the operations that a resource knows, a bit for each that the client may: `authorizedOperations` in answers. */
