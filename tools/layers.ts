@@ -16,6 +16,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   'stream/runtime': ['world', 'stream/*'],
   'connectors/*': ['stream/connector', 'stream/operators/operator.ts', 'log/client', 'log/protocol', 'world'],
   registry: ['world', 'log/client', 'log/protocol'],
+  config: ['log/broker'],
   server: ['*'],
   cli: ['*'],
   testing: ['*'],

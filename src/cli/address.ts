@@ -1,21 +1,15 @@
 import { InvalidArgumentError } from 'commander'
+import { type Address, readAddress } from '../config/address.ts'
 
-export interface Address {
-  readonly host: string
-  readonly port: number
-}
+export type { Address } from '../config/address.ts'
 
 /** Reads `HOST:PORT`, `:PORT`, `PORT` or `[IPv6]:PORT`; the host is 127.0.0.1 when it is left out. */
 export function parseAddress(text: string): Address {
-  const match = /^(?:(?:\[([^\]]+)\]|([^:\s]*)):)?(\d{1,5})$/.exec(text)
-  const port = Number(match?.[3])
-  if (match === null || port > 65_535) {
-    throw new InvalidArgumentError(
-      `Expected HOST:PORT, for example 127.0.0.1:9092, not ${JSON.stringify(text)}.`,
-    )
-  }
-  const host = match[1] ?? match[2] ?? ''
-  return { host: host === '' ? '127.0.0.1' : host, port }
+  const address = readAddress(text)
+  if (address !== undefined) return address
+  throw new InvalidArgumentError(
+    `Expected HOST:PORT, for example 127.0.0.1:9092, not ${JSON.stringify(text)}.`,
+  )
 }
 
 /** Reads one or more addresses to connect to, separated by commas; gives them in the form that clients take. */

@@ -7,8 +7,10 @@ if (Number.parseInt(process.versions.node, 10) < NODE_MIN) {
 }
 // Half of a short command's time is the loading of code; what was compiled once is kept. So nothing else is imported
 // before this line has run.
-const { enableCompileCache } = await import('node:module')
+const { enableCompileCache, flushCompileCache } = await import('node:module')
 enableCompileCache()
+// It is written at the end of a process; one that is killed, as servers mostly are, has written it by then.
+setTimeout(flushCompileCache, 1_000).unref()
 const { runProgram } = await import('./program.ts')
 const { terminal } = await import('./output.ts')
 const code = await runProgram(process.argv)

@@ -1,26 +1,38 @@
 import { MillraceError } from '../base/millrace-error.ts'
 import type { LogClient } from '../log/client/client.ts'
+import type { ClientSecurity } from '../log/client/security.ts'
 import type { ClusterOptions } from './process-options.ts'
 
 /** Connects for the time of `work`. */
 export async function withClient<T>(
-  { kafka: bootstrap }: Pick<ClusterOptions, 'kafka'>,
+  { kafka: bootstrap, kafkaConfig }: Pick<ClusterOptions, 'kafka' | 'kafkaConfig'>,
   work: (client: LogClient) => Promise<T>,
 ): Promise<T> {
-  const [{ connectClient }, { nodeWorld }] = await Promise.all([
+  const [{ connectClient }, { nodeWorld }, security] = await Promise.all([
     import('../log/client/client.ts'),
     import('../world/node.ts'),
+    securityOf(kafkaConfig),
   ])
-  const client = await connectClient({ world: nodeWorld(), bootstrap, clientId: 'millrace-cli' }).catch(
-    (error: unknown) => {
-      throw nobodyAnswers(error)
-    },
-  )
+  const client = await connectClient({
+    world: nodeWorld(),
+    bootstrap,
+    clientId: 'millrace-cli',
+    security,
+  }).catch((error: unknown) => {
+    throw nobodyAnswers(error)
+  })
   try {
     return await work(client)
   } finally {
     await client.close()
   }
+}
+
+/** What a configuration file says of TLS and SASL; nothing without a file. */
+export async function securityOf(path: string | undefined): Promise<ClientSecurity> {
+  if (path === undefined) return {}
+  const { readKafkaConfig } = await import('./kafka-config.ts')
+  return readKafkaConfig(path)
 }
 
 function nobodyAnswers(error: unknown): unknown {

@@ -1,7 +1,3 @@
-import { existsSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
-import { MillraceError, messageOf } from '../base/millrace-error.ts'
-
 /** What the command ends with. */
 export const ExitCode = {
   OK: 0,
@@ -86,14 +82,4 @@ export function printRows<T extends Readonly<Record<string, string | number>>>(
       rows.map((row) => columns.map((name) => row[name] ?? '')),
     ),
   )
-}
-
-/** Tells the user what went wrong; a stack trace only for our own bugs. */
-export function reportFailure(error: unknown): void {
-  if (error instanceof MillraceError) {
-    terminal.note(`millrace: ${error.message}`)
-    const page = fileURLToPath(new URL(`../../docs/errors/${error.code}.md`, import.meta.url))
-    if (existsSync(page)) terminal.note(`millrace: more about it in ${page}`)
-  } else if (error instanceof Error) terminal.note(`millrace: ${error.stack ?? error.message}`)
-  else terminal.note(`millrace: ${messageOf(error)}`)
 }

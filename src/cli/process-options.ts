@@ -1,43 +1,63 @@
 import { Option, type Command } from 'commander'
-import type { ReportLevel } from '../base/report.ts'
+import type { LogFormat, LogLevel } from '../config/process-settings.ts'
 import { type Address, parseAddress, parseBootstrap } from './address.ts'
 
-export const DEFAULT_LISTEN: Address = { host: '127.0.0.1', port: 9092 }
 export const DEFAULT_HTTP: Address = { host: '127.0.0.1', port: 8090 }
-export const DEFAULT_DATA = 'millrace-data'
 
+/** What `withProcessOptions` gives a command; what is left out is as the configuration has it. */
 export interface ProcessOptions {
-  readonly listen: Address
-  readonly http: Address | false
-  readonly data: string
-  readonly logLevel: ReportLevel
+  /** A file, or `false` for none. */
+  readonly config?: string | false
+  readonly listen?: Address
+  readonly http?: Address | false
+  readonly data?: string
+  readonly logLevel?: LogLevel
+  readonly logFormat?: LogFormat
 }
 
-/** The options of the commands that are a Millrace process: `start` and `run`. */
+/** The options of the commands that are a Millrace process: `start` and `run`. Each wins over the configuration. */
 export function withProcessOptions(command: Command): Command {
   return command
+    .option(
+      '--config <FILE>',
+      'configuration; default: millrace.config.ts, .js, .json or .yaml, if there is one here',
+    )
+    .option('--no-config', 'look for no configuration')
     .addOption(
-      new Option('--listen <HOST:PORT>', 'where Kafka clients connect; port 0 takes a free one')
-        .argParser(parseAddress)
-        .default(DEFAULT_LISTEN, '127.0.0.1:9092'),
+      new Option(
+        '--listen <HOST:PORT>',
+        'where Kafka clients connect, without TLS and SASL; port 0 takes a free one (default: 127.0.0.1:9092)',
+      ).argParser(parseAddress),
     )
     .addOption(
-      new Option('--http <HOST:PORT>', 'where REST, metrics and the status page are')
-        .argParser(parseAddress)
-        .default(DEFAULT_HTTP, '127.0.0.1:8090'),
+      new Option(
+        '--http <HOST:PORT>',
+        'where REST, metrics and the status page are (default: 127.0.0.1:8090)',
+      ).argParser(parseAddress),
     )
     .option('--no-http', 'serve no HTTP')
-    .option('--data <DIR>', 'directory of the log, checkpoints and savepoints', DEFAULT_DATA)
+    .option('--data <DIR>', 'directory of the log, checkpoints and savepoints (default: millrace-data)')
     .addOption(
-      new Option('--log-level <LEVEL>', 'least important reports to print')
-        .choices(['debug', 'info', 'warn', 'error'])
-        .default('warn'),
+      new Option('--log-level <LEVEL>', 'least important reports to print (default: warn)').choices([
+        'debug',
+        'info',
+        'warn',
+        'error',
+      ]),
+    )
+    .addOption(
+      new Option(
+        '--log-format <FORMAT>',
+        'a line for people or JSON for programs; auto: what standard error is (default: auto)',
+      ).choices(['auto', 'pretty', 'json']),
     )
 }
 
 /** What `withCluster` gives a command. */
 export interface ClusterOptions {
   readonly kafka: string
+  /** A file that says how to get into the cluster. */
+  readonly kafkaConfig?: string
   /** Whether the output is for programs: `--output json`, or `--json` for short. */
   readonly json: boolean
 }
@@ -45,11 +65,21 @@ export interface ClusterOptions {
 /** The options of the commands that talk to a cluster. */
 export function withCluster(command: Command): Command {
   return withOutput(
-    command.addOption(
-      new Option('--kafka <HOST:PORT>', 'the log or Kafka cluster to talk to')
-        .argParser(parseBootstrap)
-        .default('127.0.0.1:9092'),
-    ),
+    command
+      .addOption(
+        new Option('--kafka <HOST:PORT>', 'the log or Kafka cluster to talk to')
+          .argParser(parseBootstrap)
+          .default('127.0.0.1:9092'),
+      )
+      .addOption(kafkaConfigOption()),
+  )
+}
+
+/** How to get into a cluster that asks for TLS or SASL. */
+export function kafkaConfigOption(): Option {
+  return new Option(
+    '--kafka-config <FILE>',
+    "TLS and SASL of that cluster: a Java client's .properties, as --command-config of Kafka's tools",
   )
 }
 

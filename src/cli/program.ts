@@ -5,12 +5,14 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { addAcls } from './acls.ts'
+import { addConfig } from './config.ts'
 import { addConfigs } from './configs.ts'
 import { addConsume } from './consume.ts'
 import { addGroups } from './groups.ts'
 import { addList, addSavepoint } from './jobs.ts'
-import { ExitCode, reportFailure } from './output.ts'
+import { ExitCode } from './output.ts'
 import { addProduce } from './produce.ts'
+import { reportFailure } from './report-failure.ts'
 import { addRun } from './run.ts'
 import { addStart } from './start.ts'
 import { addTopics } from './topics.ts'
@@ -61,6 +63,7 @@ function program(): Command {
   addConsume(command)
   addGroups(command)
   addConfigs(command)
+  addConfig(command)
   addUsers(command)
   addAcls(command)
   addTransactions(command)

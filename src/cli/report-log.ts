@@ -1,20 +1,39 @@
 import { createRequire } from 'node:module'
 import type * as Pino from 'pino'
 import type { Report, ReportLevel } from '../base/report.ts'
+import type { LogFormat } from '../config/process-settings.ts'
 import { terminal } from './output.ts'
 
 const RANK: Readonly<Record<ReportLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 }
 
-/** Prints what the parts of Millrace report: a line for people on a terminal, JSON (pino's) where nobody looks. */
-export function reportLog(least: ReportLevel): Report {
-  if (process.stderr.isTTY) {
-    return (level, event, fields) => {
-      if (RANK[level] >= RANK[least]) terminal.note(reportLine(new Date(), { level, event, fields }))
-    }
-  }
-  let logger: Pino.Logger | undefined
+/** Reasons of errors that have been printed, of which the last ones may be what the command ends with. */
+const reportedReasons: string[] = []
+const REASONS_KEPT = 20
+
+/** Prints what the parts of Millrace report: a line for people, or JSON (pino's) for programs. */
+export function reportLog({ level: least, format }: { level: ReportLevel; format: LogFormat }): Report {
+  const print =
+    format === 'pretty' || (format === 'auto' && process.stderr.isTTY) ? printLine : printJson(least)
   return (level, event, fields) => {
     if (RANK[level] < RANK[least]) return
+    print(level, event, fields)
+    if (level !== 'error' || typeof fields['reason'] !== 'string') return
+    reportedReasons.push(fields['reason'])
+    if (reportedReasons.length > REASONS_KEPT) reportedReasons.shift()
+  }
+}
+
+/** Whether an error with this message has been printed already. */
+export function wasReported(message: string): boolean {
+  return reportedReasons.includes(message)
+}
+
+const printLine: Report = (level, event, fields) =>
+  terminal.note(reportLine(new Date(), { level, event, fields }))
+
+function printJson(least: ReportLevel): Report {
+  let logger: Pino.Logger | undefined
+  return (level, event, fields) => {
     logger ??= makeLogger(least)
     logger[level](fields, event)
   }

@@ -5,11 +5,12 @@ import type { JobMetrics } from '../stream/runtime/job-metrics.ts'
 import type { RunningJob } from '../stream/runtime/run-job.ts'
 import { parseBootstrap, wholeNumber } from './address.ts'
 import { terminal } from './output.ts'
-import { type ProcessOptions, withProcessOptions } from './process-options.ts'
+import { kafkaConfigOption, type ProcessOptions, withProcessOptions } from './process-options.ts'
 import { stopSignal } from './stop-signals.ts'
 
 interface RunOptions extends ProcessOptions {
   readonly kafka?: string
+  readonly kafkaConfig?: string
   readonly parallelism: number
   readonly checkpointInterval: number
   readonly from?: string
@@ -35,6 +36,7 @@ export function addRun(program: Command): void {
         'use this log or Kafka cluster instead of the embedded log',
       ).argParser(parseBootstrap),
     )
+    .addOption(kafkaConfigOption())
     .addOption(new Option('--parallelism <N>', 'subtasks of every step').argParser(wholeNumber(1)).default(1))
     .addOption(
       new Option(
@@ -63,8 +65,8 @@ export function addRun(program: Command): void {
     )
     .action(async (module: string, options: RunOptions) => {
       const stop = stopSignal({ announce: true })
-      const { serveProcess } = await import('./serve-process.ts')
-      await using served = await serveProcess(options)
+      const { serveProcess, settingsOf } = await import('./serve-process.ts')
+      await using served = await serveProcess(await settingsOf(options), options)
       const run = await served.run(pathToFileURL(resolve(module)), {
         parallelism: options.parallelism,
         checkpoint: { intervalMs: options.checkpointInterval },

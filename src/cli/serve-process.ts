@@ -1,32 +1,57 @@
 import { resolve } from 'node:path'
 import { MillraceError } from '../base/millrace-error.ts'
+import { processSettings, type ProcessSettings } from '../config/process-settings.ts'
 import type { Served } from '../server/serve.ts'
 import { formatAddress } from './address.ts'
+import { securityOf } from './cluster.ts'
+import { loadConfig } from './config-file.ts'
 import type { ProcessOptions } from './process-options.ts'
 
-/** Starts what `start` and `run` have in common; names the flag that mends what went wrong. */
-export async function serveProcess(options: ProcessOptions & { readonly kafka?: string }): Promise<Served> {
-  const [{ serve }, { reportLog }] = await Promise.all([
-    import('../server/serve.ts'),
-    import('./report-log.ts'),
-  ])
-  const { http, kafka, listen } = options
-  try {
-    return await serve({
-      data: resolve(options.data),
-      http,
-      report: reportLog(options.logLevel),
-      ...(kafka === undefined ? { listen } : { kafka }),
-    })
-  } catch (error) {
-    throw error instanceof MillraceError ? withFlag(error, options) : error
+/** What a process is told by its configuration and by the options of the command, which win. */
+export async function settingsOf(options: ProcessOptions): Promise<ProcessSettings> {
+  const { config, resolvePath } = await loadConfig({
+    ...(options.config !== undefined && { file: options.config }),
+  })
+  const { listeners, ...settings } = processSettings(config, resolvePath)
+  const { data, listen, http, logLevel, logFormat } = options
+  return {
+    data: data ?? settings.data,
+    listen: listen ?? settings.listen,
+    // An address on the command line stands for all of the configuration's.
+    ...(listeners !== undefined && listen === undefined && { listeners }),
+    http: http ?? settings.http,
+    log: { level: logLevel ?? settings.log.level, format: logFormat ?? settings.log.format },
+    broker: settings.broker,
   }
 }
 
-function withFlag(error: MillraceError, options: ProcessOptions): MillraceError {
+/** Starts what `start` and `run` have in common; names the flag that mends what went wrong. */
+export async function serveProcess(
+  settings: ProcessSettings,
+  { kafka, kafkaConfig }: { readonly kafka?: string; readonly kafkaConfig?: string } = {},
+): Promise<Served> {
+  const [{ serve }, { reportLog }, security] = await Promise.all([
+    import('../server/serve.ts'),
+    import('./report-log.ts'),
+    securityOf(kafkaConfig),
+  ])
+  const { http, listen, broker, log } = settings
+  try {
+    return await serve({
+      data: resolve(settings.data),
+      http,
+      report: reportLog(log),
+      ...(kafka === undefined ? { listen, broker } : { kafka, security }),
+    })
+  } catch (error) {
+    throw error instanceof MillraceError ? withFlag(error, settings) : error
+  }
+}
+
+function withFlag(error: MillraceError, settings: ProcessSettings): MillraceError {
   const { code } = error
-  if (code === 'MR_ADDRESS_IN_USE') {
-    const { listen, http } = options
+  if (code === 'MR_ADDRESS_IN_USE' && settings.listeners === undefined) {
+    const { listen, http } = settings
     const taken =
       http !== false && error.place.peer === formatAddress(http)
         ? { address: http, flag: '--http', what: 'HTTP' }
@@ -41,7 +66,7 @@ function withFlag(error: MillraceError, options: ProcessOptions): MillraceError 
   if (code === 'MR_DATA_DIR_IN_USE') {
     return new MillraceError({
       code,
-      message: `another Millrace works on the data directory ${resolve(options.data)}.`,
+      message: `another Millrace works on the data directory ${resolve(settings.data)}.`,
       fix: 'Stop it, or choose another directory with --data DIR.',
       cause: error,
     })

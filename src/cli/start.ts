@@ -9,8 +9,9 @@ Over HTTP:
   /api/v1/jobs  /api/v1/topics  /api/v1/groups        JSON: all; one with /NAME behind it
   /metrics  /healthz  /readyz                         for Prometheus and for whoever restarts what has died
 
-Example:
+Examples:
   $ millrace start --data ./data
+  $ millrace start --config production.yaml
   $ kcat -b 127.0.0.1:9092 -L`
 
 export function addStart(program: Command): void {
@@ -26,10 +27,11 @@ export function addStart(program: Command): void {
     .addHelpText('after', MORE)
     .action(async (options: ProcessOptions) => {
       const stop = stopSignal({ announce: true })
-      const { serveProcess } = await import('./serve-process.ts')
-      await using served = await serveProcess(options)
+      const { serveProcess, settingsOf } = await import('./serve-process.ts')
+      const settings = await settingsOf(options)
+      await using served = await serveProcess(settings)
       const page = served.url === undefined ? '' : `, status page on ${served.url}`
-      terminal.out(`millrace: ready, Kafka clients on ${served.bootstrap}${page}, data in ${options.data}`)
+      terminal.out(`millrace: ready, Kafka clients on ${served.bootstrap}${page}, data in ${settings.data}`)
       await Promise.race([stop, served.logEnded])
     })
 }

@@ -1,0 +1,59 @@
+/** Settings by environment variables: MILLRACE_ and the path of the setting, with underscores: MILLRACE_LOG_LEVEL. */
+import { BROKER_SETTINGS } from '../log/broker/broker-config.ts'
+import type { SettingPath } from './check-config.ts'
+import { nearestWord } from './nearest-word.ts'
+import { SETTINGS } from './settings.ts'
+import type { Setting } from './setting.ts'
+
+const PREFIX = 'MILLRACE_'
+/** What tests and tools of Millrace itself use. */
+const OTHERS = /^MILLRACE_(?:TEST|STORAGE)_/
+
+/** Every setting that a variable can hold, by the variable's name. */
+const VARIABLES: ReadonlyMap<string, SettingPath> = new Map([
+  ...scalarPaths(SETTINGS, []).map((path) => [variableOf(path), path] as const),
+  ...Object.keys(BROKER_SETTINGS).map((name) => {
+    const path = ['broker', name]
+    return [variableOf(path), path] as const
+  }),
+])
+
+export interface FromEnvironment {
+  readonly settings: readonly {
+    readonly variable: string
+    readonly path: SettingPath
+    readonly value: unknown
+  }[]
+  /** Variables with our prefix that are no setting, each with what may have been meant. */
+  readonly unknown: readonly { readonly variable: string; readonly near: string | undefined }[]
+}
+
+/** The variable of a setting that is text, a number, a flag or an address, outside of lists. */
+export function variableOf(path: SettingPath): string {
+  return `${PREFIX}${path
+    .join('_')
+    .replaceAll(/([a-z])([A-Z])/g, '$1_$2')
+    .replaceAll('.', '_')
+    .toUpperCase()}`
+}
+
+export function fromEnvironment(environment: Readonly<Record<string, string | undefined>>): FromEnvironment {
+  const settings: { variable: string; path: SettingPath; value: unknown }[] = []
+  const unknown: { variable: string; near: string | undefined }[] = []
+  for (const [variable, value] of Object.entries(environment)) {
+    if (!variable.startsWith(PREFIX) || value === undefined || value === '' || OTHERS.test(variable)) continue
+    const path = VARIABLES.get(variable)
+    if (path === undefined) unknown.push({ variable, near: nearestWord(variable, [...VARIABLES.keys()]) })
+    // A variable is always a text; `false` is the one other value that an address may have.
+    else settings.push({ variable, path, value: path[0] === 'http' && value === 'false' ? false : value })
+  }
+  return { settings, unknown }
+}
+
+function scalarPaths(fields: Readonly<Record<string, Setting>>, at: SettingPath): SettingPath[] {
+  return Object.entries(fields).flatMap(([name, setting]) => {
+    const path = [...at, name]
+    if (setting.kind === 'group') return scalarPaths(setting.fields, path)
+    return setting.kind === 'list' || setting.kind === 'record' || setting.kind === 'broker' ? [] : [path]
+  })
+}
