@@ -79,6 +79,14 @@ export class ByteReader {
     return high * TWO_POW_32 + low
   }
 
+  /** An IEEE 754 double, big-endian. */
+  float64(): number {
+    const at = this.position
+    if (this.end - at < 8) throw truncated(8, this.end - at)
+    this.position = at + 8
+    return this.buffer.readDoubleBE(at)
+  }
+
   /** An unsigned LEB128 of at most 32 bits. */
   unsignedVarint(): number {
     const bytes = this.buffer

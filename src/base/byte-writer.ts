@@ -98,6 +98,12 @@ export class ByteWriter {
     this.int32(value | 0)
   }
 
+  /** An IEEE 754 double, big-endian. */
+  float64(value: number): void {
+    const at = this.#reserve(8)
+    this.#buffer.writeDoubleBE(value, at)
+  }
+
   unsignedVarint(value: number): void {
     let rest = value >>> 0
     let at = this.#reserve(5)

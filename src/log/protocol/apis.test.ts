@@ -34,6 +34,8 @@ function arbitraryOf(type: FieldType, version: number): fc.Arbitrary<unknown> {
       return fc.integer()
     case 'int64':
       return fc.maxSafeInteger()
+    case 'float64':
+      return fc.double({ noNaN: true })
     case 'string':
       return fc.string({ unit: 'grapheme', maxLength: 50 })
     case 'uuid':

@@ -3,6 +3,7 @@ import type { AnyApi } from './api-schema.ts'
 import { addOffsetsToTxnApi } from './apis/add-offsets-to-txn.ts'
 import { addPartitionsToTxnApi } from './apis/add-partitions-to-txn.ts'
 import { alterConfigsApi } from './apis/alter-configs.ts'
+import { alterClientQuotasApi } from './apis/alter-client-quotas.ts'
 import { alterPartitionReassignmentsApi } from './apis/alter-partition-reassignments.ts'
 import { alterUserScramCredentialsApi } from './apis/alter-user-scram-credentials.ts'
 import { apiVersionsApi } from './apis/api-versions.ts'
@@ -23,6 +24,7 @@ import { describeLogDirsApi } from './apis/describe-log-dirs.ts'
 import { describeProducersApi } from './apis/describe-producers.ts'
 import { describeTopicPartitionsApi } from './apis/describe-topic-partitions.ts'
 import { describeTransactionsApi } from './apis/describe-transactions.ts'
+import { describeClientQuotasApi } from './apis/describe-client-quotas.ts'
 import { describeUserScramCredentialsApi } from './apis/describe-user-scram-credentials.ts'
 import { electLeadersApi } from './apis/elect-leaders.ts'
 import { endTxnApi } from './apis/end-txn.ts'
@@ -89,6 +91,8 @@ export const apis = {
   alterPartitionReassignments: alterPartitionReassignmentsApi,
   listPartitionReassignments: listPartitionReassignmentsApi,
   offsetDelete: offsetDeleteApi,
+  describeClientQuotas: describeClientQuotasApi,
+  alterClientQuotas: alterClientQuotasApi,
   describeUserScramCredentials: describeUserScramCredentialsApi,
   alterUserScramCredentials: alterUserScramCredentialsApi,
   describeCluster: describeClusterApi,

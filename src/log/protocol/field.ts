@@ -6,7 +6,17 @@
  */
 
 export type PrimitiveKind =
-  'bool' | 'int8' | 'int16' | 'uint16' | 'int32' | 'int64' | 'string' | 'uuid' | 'bytes' | 'records'
+  | 'bool'
+  | 'int8'
+  | 'int16'
+  | 'uint16'
+  | 'int32'
+  | 'int64'
+  | 'float64'
+  | 'string'
+  | 'uuid'
+  | 'bytes'
+  | 'records'
 
 export type FieldType =
   | { readonly kind: PrimitiveKind }
@@ -74,6 +84,7 @@ const IMPLICIT_DEFAULTS = {
   uint16: 0,
   int32: 0,
   int64: 0,
+  float64: 0,
   string: '',
   uuid: ZERO_UUID,
   bytes: undefined,
@@ -115,6 +126,10 @@ export function int32<const O extends Options<number> = {}>(options?: O): FieldO
 /** A 64-bit integer as a number: exact up to 2^53. */
 export function int64<const O extends Options<number> = {}>(options?: O): FieldOf<O, number> {
   return { spec: specOf({ kind: 'int64' }, options ?? {}) }
+}
+
+export function float64<const O extends Options<number> = {}>(options?: O): FieldOf<O, number> {
+  return { spec: specOf({ kind: 'float64' }, options ?? {}) }
 }
 
 export function string<const O extends Options<string> = {}>(options?: O): FieldOf<O, string> {

@@ -254,6 +254,7 @@ function minBytesOf(type: FieldType, codec: CodecVersion): number {
     case 'int32':
       return 4
     case 'int64':
+    case 'float64':
       return 8
     case 'uuid':
       return 16
