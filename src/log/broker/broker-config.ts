@@ -92,6 +92,28 @@ export const BROKER_SETTINGS = {
     'Incremental fetch sessions that are kept; 0 keeps none.',
   ),
 
+  // Authentication
+  'connections.max.reauth.ms': long(
+    0,
+    0,
+    'How long a client that came by SASL may go on before it has to authenticate again; 0 for as long as it is connected.',
+  ),
+  'connection.failed.authentication.delay.ms': int(
+    100,
+    0,
+    'How late a failed authentication is answered, which slows guessing down.',
+  ),
+  'sasl.server.max.receive.size': int(
+    524_288,
+    1,
+    'Largest request of a client that has not authenticated yet.',
+  ),
+  'sasl.authentication.timeout.ms': int(
+    30_000,
+    1,
+    'How long a client may take to authenticate after it has connected. (Millrace only)',
+  ),
+
   // Access rules
   'authorizer.class.name': oneOf(
     '',
@@ -168,6 +190,36 @@ export const BROKER_SETTINGS = {
   'group.min.session.timeout.ms': int(6000, 1, 'Shortest session timeout that a member may ask for.'),
   'group.max.session.timeout.ms': int(1_800_000, 1, 'Longest session timeout that a member may ask for.'),
   'group.max.size': int(INT_MAX, 1, 'Most members of a group.'),
+  'group.consumer.session.timeout.ms': int(
+    45_000,
+    1,
+    'How long a member of the consumer protocol may be silent before it is expelled.',
+  ),
+  'group.consumer.min.session.timeout.ms': int(45_000, 1, 'Shortest that a group may set for itself.'),
+  'group.consumer.max.session.timeout.ms': int(60_000, 1, 'Longest that a group may set for itself.'),
+  'group.consumer.heartbeat.interval.ms': int(
+    5_000,
+    1,
+    'How often members of the consumer protocol are asked to send heartbeats.',
+  ),
+  'group.consumer.min.heartbeat.interval.ms': int(5_000, 1, 'Shortest that a group may set for itself.'),
+  'group.consumer.max.heartbeat.interval.ms': int(15_000, 1, 'Longest that a group may set for itself.'),
+  'group.consumer.assignment.interval.ms': int(
+    0,
+    0,
+    'How long after an assignment a group of the consumer protocol gets the next at the earliest. (Kafka: 1000)',
+  ),
+  'group.consumer.max.size': int(INT_MAX, 1, 'Most members of a group of the consumer protocol.'),
+  'group.consumer.assignors': list(
+    'uniform,range',
+    ['uniform', 'range'],
+    'Assignors that members of the consumer protocol may ask for; the first is the default.',
+  ),
+  'group.consumer.migration.policy': oneOf(
+    'bidirectional',
+    ['bidirectional', 'upgrade', 'downgrade', 'disabled'],
+    'Whether a group with members may change to the consumer protocol when the first member of it joins, and back when the last has left.',
+  ),
   'offsets.topic.num.partitions': int(
     4,
     1,

@@ -1,5 +1,7 @@
 import { addOffsetsToTxnApi } from '../protocol/apis/add-offsets-to-txn.ts'
 import { addPartitionsToTxnApi } from '../protocol/apis/add-partitions-to-txn.ts'
+import { consumerGroupDescribeApi } from '../protocol/apis/consumer-group-describe.ts'
+import { consumerGroupHeartbeatApi } from '../protocol/apis/consumer-group-heartbeat.ts'
 import { deleteGroupsApi } from '../protocol/apis/delete-groups.ts'
 import { describeGroupsApi } from '../protocol/apis/describe-groups.ts'
 import { describeProducersApi } from '../protocol/apis/describe-producers.ts'
@@ -20,6 +22,8 @@ import { txnOffsetCommitApi } from '../protocol/apis/txn-offset-commit.ts'
 import { writeTxnMarkersApi } from '../protocol/apis/write-txn-markers.ts'
 import { handleAddOffsetsToTxn } from './handlers/add-offsets-to-txn.ts'
 import { handleAddPartitionsToTxn } from './handlers/add-partitions-to-txn.ts'
+import { handleConsumerGroupDescribe } from './handlers/consumer-group-describe.ts'
+import { handleConsumerGroupHeartbeat } from './handlers/consumer-group-heartbeat.ts'
 import { handleDeleteGroups } from './handlers/delete-groups.ts'
 import { handleDescribeGroups } from './handlers/describe-groups.ts'
 import { handleDescribeProducers } from './handlers/describe-producers.ts'
@@ -48,6 +52,8 @@ export const coordinatorRoutes: readonly Route[] = [
   route(syncGroupApi, handleSyncGroup),
   route(heartbeatApi, handleHeartbeat),
   route(leaveGroupApi, handleLeaveGroup),
+  route(consumerGroupHeartbeatApi, handleConsumerGroupHeartbeat),
+  route(consumerGroupDescribeApi, handleConsumerGroupDescribe),
   route(describeGroupsApi, handleDescribeGroups),
   route(listGroupsApi, handleListGroups),
   route(deleteGroupsApi, handleDeleteGroups),

@@ -44,6 +44,7 @@ export class LogDirectory {
   readonly #registry: TopicRegistry
   readonly #topics = new Map<string, MutableTopic>()
   readonly #topicsById = new Map<string, MutableTopic>()
+  #topicsVersion = 0
   readonly #files: OpenFiles
   readonly #flush: BackgroundFlush
   readonly #context: PartitionContext
@@ -123,6 +124,11 @@ export class LogDirectory {
     }
   }
 
+  /** Another number whenever a topic has come, gone or grown. */
+  get topicsVersion(): number {
+    return this.#topicsVersion
+  }
+
   topics(): Iterable<Topic> {
     return this.#topics.values()
   }
@@ -170,6 +176,7 @@ export class LogDirectory {
     if (topic === undefined) return
     this.#topics.delete(name)
     this.#topicsById.delete(topic.id)
+    this.#topicsVersion += 1
     this.#registry.delete(name)
     const retired: string[] = []
     for (const partition of topic.partitions) {
@@ -187,6 +194,7 @@ export class LogDirectory {
     const topic = this.#mustHave(name)
     if (totalCount <= topic.partitions.length) return
     this.#createPartitions(topic, { from: topic.partitions.length, to: totalCount })
+    this.#topicsVersion += 1
     this.#registry.put({ ...this.#registry.get(name)!, partitions: totalCount })
     this.#saveTopics()
   }
@@ -400,6 +408,7 @@ export class LogDirectory {
   #add(topic: MutableTopic): void {
     this.#topics.set(topic.name, topic)
     this.#topicsById.set(topic.id, topic)
+    this.#topicsVersion += 1
   }
 
   async #removeTopic(id: string, directories: readonly string[]): Promise<void> {

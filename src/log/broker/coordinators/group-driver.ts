@@ -9,10 +9,13 @@ import type { Timer } from '../../../world/world.ts'
 import { coordinatorPartition, type Instant } from '../../coordinator/coordinator-record.ts'
 import type { Waiter } from '../../coordinator/group/consumer-group.ts'
 import {
-  GroupCoordinator,
-  type DescribedGroup,
-  type GroupListing,
-} from '../../coordinator/group/group-coordinator.ts'
+  refuse,
+  type ConsumerHeartbeatRequest,
+  type ConsumerHeartbeatResult,
+} from '../../coordinator/group/consumer/consumer-heartbeat.ts'
+import type { DescribedConsumerGroup } from '../../coordinator/group/consumer/describe-consumer-group.ts'
+import type { DescribedGroup } from '../../coordinator/group/describe-classic-group.ts'
+import { GroupCoordinator, type GroupListing } from '../../coordinator/group/group-coordinator.ts'
 import type { FetchedTopic, OffsetCommitRequest, TopicErrors } from '../../coordinator/group/group-offsets.ts'
 import {
   decodeGroupRecord,
@@ -21,8 +24,8 @@ import {
 } from '../../coordinator/group/group-record.ts'
 import { joinError, syncError } from '../../coordinator/group/group-step.ts'
 import type {
-  GroupConfig,
   GroupEffects,
+  GroupSurroundings,
   JoinRequest,
   JoinResult,
   MemberIdentity,
@@ -31,7 +34,9 @@ import type {
 } from '../../coordinator/group/group-step.ts'
 import type { CoordinatorEnvironment } from '../coordinator-services.ts'
 import { CoordinatorLog, type TransactionOwner } from './coordinator-log.ts'
+import { groupConfig, topicsOf } from './group-surroundings.ts'
 import { CONSUMER_OFFSETS, internalTopic } from './internal-topics.ts'
+import { Re2TopicRegexes } from './topic-regexes.ts'
 
 interface Shard {
   readonly coordinator: GroupCoordinator
@@ -42,7 +47,8 @@ const EXPIRY_BATCH_RECORDS = 1_000
 
 export class GroupDriver {
   readonly #environment: CoordinatorEnvironment
-  readonly #config: GroupConfig
+  readonly #surroundings: GroupSurroundings
+  readonly #regexes = new Re2TopicRegexes()
   #shards: readonly Shard[] = []
   readonly #waiters = new Map<
     Waiter,
@@ -55,14 +61,10 @@ export class GroupDriver {
 
   constructor(environment: CoordinatorEnvironment) {
     this.#environment = environment
-    const { config } = environment
-    this.#config = {
-      initialRebalanceDelayMs: config['group.initial.rebalance.delay.ms'],
-      minSessionTimeoutMs: config['group.min.session.timeout.ms'],
-      maxSessionTimeoutMs: config['group.max.session.timeout.ms'],
-      maxSize: config['group.max.size'],
-      offsetsRetentionMs: config['offsets.retention.minutes'] * 60_000,
-      maxOffsetMetadataBytes: config['offset.metadata.max.bytes'],
+    this.#surroundings = {
+      config: groupConfig(environment.config),
+      topics: topicsOf(environment.logDirectory),
+      regexes: this.#regexes,
     }
   }
 
@@ -71,11 +73,13 @@ export class GroupDriver {
     const topic = this.#environment.logDirectory.topic(CONSUMER_OFFSETS)
     if (topic !== undefined) {
       this.#openShards()
+      let usesRegexes = false
       for (const { coordinator, log } of this.#shards) {
         log.replay({
           record: (stored, position) => {
             const record = decodeGroupRecord(stored)
             if (record !== undefined) coordinator.apply(record, position)
+            usesRegexes ||= record?.kind === 'regex'
           },
           marker: (producerId, kind) => coordinator.applyMarker(producerId, kind),
         })
@@ -83,6 +87,7 @@ export class GroupDriver {
         await log.durable()
         for (const groupId of coordinator.restore(this.#now())) this.#arm(groupId)
       }
+      if (usesRegexes) await this.#regexes.load()
     }
     this.#scheduleExpiry()
   }
@@ -106,6 +111,18 @@ export class GroupDriver {
     return answer
   }
 
+  async consumerHeartbeat(request: ConsumerHeartbeatRequest): Promise<ConsumerHeartbeatResult> {
+    const { subscribedTopicRegex } = request
+    if (subscribedTopicRegex !== null && subscribedTopicRegex !== '') await this.#regexes.load()
+    const shard = this.#shardOf(request.groupId)
+    if (shard === undefined) return refuse(ErrorCode.COORDINATOR_NOT_AVAILABLE, null)
+    const { result, effects } = shard.coordinator.consumerHeartbeat(request, this.#now())
+    if (result.errorCode !== ErrorCode.NONE) return result
+    const submitted = this.#submit(shard, request.groupId, effects)
+    const failure = submitted === ErrorCode.NONE ? await shard.log.durable() : submitted
+    return failure === ErrorCode.NONE ? result : refuse(failure, null)
+  }
+
   sync(request: SyncRequest): Promise<SyncResult> {
     const shard = this.#existingShardOf(request.groupId)
     if (shard === undefined) return Promise.resolve(syncError(ErrorCode.UNKNOWN_MEMBER_ID))
@@ -117,11 +134,12 @@ export class GroupDriver {
   heartbeat(
     request: MemberIdentity & { readonly groupId: string; readonly generationId: number },
   ): ErrorCode {
-    // Only ever moves the group's deadlines away: its timer finds that out when it fires.
-    return (
+    const answer =
       this.#existingShardOf(request.groupId)?.coordinator.heartbeat(request, this.#now()) ??
       ErrorCode.UNKNOWN_MEMBER_ID
-    )
+    // Otherwise it only ever moves the group's deadlines away: its timer finds that out when it fires.
+    if (answer === ErrorCode.REBALANCE_IN_PROGRESS) this.#arm(request.groupId)
+    return answer
   }
 
   async leave(request: {
@@ -162,15 +180,18 @@ export class GroupDriver {
     request: Parameters<GroupCoordinator['fetchOffsets']>[0],
   ): Promise<{ errorCode: ErrorCode; topics: FetchedTopic[] }> {
     const shard = this.#existingShardOf(request.groupId)
-    const topics = (shard?.coordinator ?? new GroupCoordinator(this.#config)).fetchOffsets(request)
+    const answer = (shard?.coordinator ?? this.#noGroups()).fetchOffsets(request)
+    if (answer.errorCode !== ErrorCode.NONE) return answer
     const errorCode = (await shard?.log.durable()) ?? ErrorCode.NONE
-    return { errorCode, topics: errorCode === ErrorCode.NONE ? topics : [] }
+    return errorCode === ErrorCode.NONE ? answer : { errorCode, topics: [] }
   }
 
   describe(groupId: string): DescribedGroup {
-    return (this.#existingShardOf(groupId)?.coordinator ?? new GroupCoordinator(this.#config)).describe(
-      groupId,
-    )
+    return (this.#existingShardOf(groupId)?.coordinator ?? this.#noGroups()).describe(groupId)
+  }
+
+  describeConsumerGroup(groupId: string): DescribedConsumerGroup {
+    return (this.#existingShardOf(groupId)?.coordinator ?? this.#noGroups()).describeConsumerGroup(groupId)
   }
 
   list(): GroupListing[] {
@@ -229,10 +250,14 @@ export class GroupDriver {
     const topic = this.#closed ? undefined : internalTopic(this.#environment, CONSUMER_OFFSETS)
     if (topic === undefined) return false
     this.#shards = topic.partitions.map((log) => ({
-      coordinator: new GroupCoordinator(this.#config),
+      coordinator: this.#noGroups(),
       log: new CoordinatorLog(log, this.#environment),
     }))
     return true
+  }
+
+  #noGroups(): GroupCoordinator {
+    return new GroupCoordinator(this.#surroundings)
   }
 
   #shardOf(groupId: string): Shard | undefined {
@@ -255,33 +280,40 @@ export class GroupDriver {
     const result = shard.log.append(records.map(encodeGroupRecord), owner)
     if (result.kind === 'refused') return result.errorCode
     records.forEach((record, index) => {
-      shard.coordinator.apply(record, { offset: result.baseOffset + index, producerId: owner?.producerId })
+      shard.coordinator.apply(record, {
+        offset: result.baseOffset + index,
+        producerId: owner?.producerId,
+        more: index < records.length - 1,
+      })
     })
     this.#compactWhenLarge(shard)
     return ErrorCode.NONE
   }
 
-  /** Carries out what a membership decision asks for. */
-  #submit(shard: Shard, groupId: string, effects: GroupEffects): void {
-    const { records, replies } = effects
+  /** Carries out what a membership decision asks for; what the log said when it refused the records. */
+  #submit(shard: Shard, groupId: string, effects: GroupEffects): ErrorCode {
+    const { records, replies, conversion } = effects
     const error = records.length === 0 ? ErrorCode.NONE : this.#append(shard, records)
     if (error !== ErrorCode.NONE) {
       for (const reply of replies) this.#settle(reply.waiter, refusedReply(reply, error))
       this.#submit(shard, groupId, shard.coordinator.membershipLost(groupId, this.#now()))
-      return
+      return error
     }
+    if (conversion !== undefined)
+      this.#submit(shard, groupId, shard.coordinator.converted(groupId, conversion, this.#now()))
     this.#arm(groupId)
-    if (replies.length === 0) return
+    if (replies.length === 0) return ErrorCode.NONE
     // An assignment is told only when its generation is durable.
     if (!replies.some(({ kind }) => kind === 'sync') && records.length === 0) {
       for (const { waiter, result } of replies) this.#settle(waiter, result)
-      return
+      return ErrorCode.NONE
     }
     void shard.log.durable().then((failure) => {
       for (const reply of replies) {
         this.#settle(reply.waiter, failure === ErrorCode.NONE ? reply.result : refusedReply(reply, failure))
       }
     })
+    return ErrorCode.NONE
   }
 
   #wait<Result extends JoinResult | SyncResult>(refuse: Result): { waiter: Waiter; answer: Promise<Result> } {

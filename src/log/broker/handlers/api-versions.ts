@@ -5,11 +5,11 @@ import type { Handler } from '../services.ts'
 
 /**
  * The features that switch clients to newer protocols: transaction.version 2 is KIP-890 (Produce v12 adds partitions to
- * the transaction, EndTxn v5 bumps the epoch); group.version 0 keeps them on the classic group protocol.
+ * the transaction, EndTxn v5 bumps the epoch); group.version 1 is the consumer group protocol (KIP-848).
  */
 const FEATURES: readonly { readonly name: string; readonly level: number; readonly max: number }[] = [
   { name: 'transaction.version', level: 2, max: 2 },
-  { name: 'group.version', level: 0, max: 0 },
+  { name: 'group.version', level: 1, max: 1 },
 ]
 
 const NO_NODE = -1

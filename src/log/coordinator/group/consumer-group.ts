@@ -1,4 +1,6 @@
-import { ByteReader, WireError } from '../../../base/byte-reader.ts'
+import type { ConsumerGroupState, ConsumerMembership } from './consumer/consumer-membership.ts'
+import { decodeSubscription } from './consumer/consumer-protocol.ts'
+import { MemberDeadlines } from './consumer/member-deadlines.ts'
 import type { MembershipValue, OffsetValue } from './group-record.ts'
 
 /** The states of Kafka's classic group protocol, spelled as DescribeGroups shows them. */
@@ -38,15 +40,19 @@ export interface CommittedOffset extends OffsetValue {
 export type OffsetsByTopic = Map<string, Map<number, CommittedOffset>>
 
 /**
- * One consumer group. Two kinds of state live here:
- *  - durable: `stored`, `offsets` and `pendingOffsets`, changed by `apply` alone and rebuilt from the log;
- *  - volatile: the rebalance in progress and who waits for what. It is lost in a crash, and members then rejoin; a
- *    generation becomes durable when its leader's SyncGroup has been written.
+ * One consumer group, of the classic protocol or of the consumer protocol (KIP-848). Two kinds of state live here:
+ *  - durable: `stored`, `consumer`, `offsets` and `pendingOffsets`, changed by `apply` alone and rebuilt from the log;
+ *  - volatile: in the classic protocol the rebalance in progress and who waits for what. It is lost in a crash, and
+ *    members then rejoin; a generation becomes durable when its leader's SyncGroup has been written. In the consumer
+ *    protocol only the members' deadlines: its rebalances go on after a restart.
  */
 export class ConsumerGroup {
   readonly id: string
 
+  /** In the classic protocol, once a generation was written. */
   stored: MembershipValue | undefined
+  /** Set while the group uses the consumer protocol; what follows about members is unused then. */
+  consumer: ConsumerMembership | undefined
   readonly offsets: OffsetsByTopic = new Map()
   /** Offsets inside open transactions, by producer id. */
   readonly pendingOffsets = new Map<number, OffsetsByTopic>()
@@ -73,6 +79,11 @@ export class ConsumerGroup {
   initialDelayLeftMs: number | undefined
   memberJoinedDuringDelay = false
 
+  /** Of the members of the consumer protocol. */
+  readonly deadlines = new MemberDeadlines()
+  /** The topics' version when the group last looked whether its subscribed topics have changed. */
+  topicsSeen: number | undefined
+
   constructor(id: string) {
     this.id = id
   }
@@ -82,11 +93,39 @@ export class ConsumerGroup {
     return (
       this.state === 'Empty' &&
       this.stored === undefined &&
+      this.consumer === undefined &&
       this.members.size === 0 &&
       this.pendingMembers.size === 0 &&
       this.offsets.size === 0 &&
       this.pendingOffsets.size === 0
     )
+  }
+
+  /** The state as ListGroups shows it. */
+  get shownState(): GroupState | ConsumerGroupState {
+    return this.consumer?.state ?? this.state
+  }
+
+  get hasMembers(): boolean {
+    return (this.consumer?.members ?? this.members).size > 0
+  }
+
+  /** Forgets the rebalances and members of the classic protocol. */
+  clearClassic(): void {
+    this.state = 'Empty'
+    this.protocolType = null
+    this.protocolName = null
+    this.generationId = 0
+    this.leaderId = null
+    this.stateTimestampMs = -1
+    this.members.clear()
+    this.staticMembers.clear()
+    this.pendingMembers.clear()
+    this.pendingSync.clear()
+    this.syncDeadlineMs = Infinity
+    this.joinDeadlineMs = Infinity
+    this.initialDelayLeftMs = undefined
+    this.memberJoinedDuringDelay = false
   }
 
   /** Rebuilds the volatile part from what was stored: every member gets a whole session to show up. */
@@ -151,12 +190,13 @@ export class ConsumerGroup {
 
   /** Topics that members consume, as their subscriptions say; undefined when the group is not one of consumers. */
   subscribedTopics(): ReadonlySet<string> | undefined {
+    if (this.consumer !== undefined) return this.consumer.subscribedTopics()
     if (this.protocolType !== 'consumer' || this.protocolName === null) return undefined
     const topics = new Set<string>()
     for (const member of this.members.values()) {
-      const subscribed = consumerTopics(metadataFor(member, this.protocolName))
-      if (subscribed === undefined) return undefined
-      for (const topic of subscribed) topics.add(topic)
+      const subscription = decodeSubscription(metadataFor(member, this.protocolName))
+      if (subscription === undefined) return undefined
+      for (const topic of subscription.topics) topics.add(topic)
     }
     return topics
   }
@@ -167,20 +207,6 @@ export function metadataFor(member: Member, protocolName: string | null): Buffer
 }
 
 export const NO_BYTES: Buffer = Buffer.alloc(0)
-
-/** The topics of a ConsumerProtocolSubscription (version, then an array of names); undefined when it is not one. */
-function consumerTopics(metadata: Buffer): string[] | undefined {
-  try {
-    const reader = new ByteReader(metadata)
-    if (reader.int16() < 0) return undefined
-    const topics: string[] = []
-    for (let left = reader.arrayLength(2); left > 0; left--) topics.push(reader.string())
-    return topics
-  } catch (error) {
-    if (error instanceof WireError) return undefined
-    throw error
-  }
-}
 
 export function putOffset(
   offsets: OffsetsByTopic,

@@ -6,42 +6,55 @@
 import { assert } from '../../../base/assert.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
 import type { Instant, SnapshotPiece } from '../coordinator-record.ts'
+import { ConsumerGroup, putOffset, removeOffset, type Waiter } from './consumer-group.ts'
 import {
-  type CommittedOffset,
-  ConsumerGroup,
-  putOffset,
-  removeOffset,
-  metadataFor,
-  NO_BYTES,
-  type Waiter,
-} from './consumer-group.ts'
+  heartbeatAsClassic,
+  joinAsClassic,
+  leaveConsumerGroup,
+  syncAsClassic,
+} from './consumer/classic-members.ts'
+import {
+  consumerHeartbeat,
+  type ConsumerHeartbeatRequest,
+  type ConsumerHeartbeatResult,
+} from './consumer/consumer-heartbeat.ts'
+import { ConsumerMembership, membershipTombstones } from './consumer/consumer-membership.ts'
+import type { ConsumerRecord } from './consumer/consumer-record.ts'
+import { describeConsumerGroup, type DescribedConsumerGroup } from './consumer/describe-consumer-group.ts'
+import { expireMembers, renewDeadlines } from './consumer/member-expiry.ts'
+import { describeClassicGroup, type DescribedGroup } from './describe-classic-group.ts'
 import {
   commitError,
   commitOffsets,
   deleteGroup,
   deleteOffsets,
   expireOffsets,
+  fetchError,
   fetchOffsets,
 } from './group-offsets.ts'
-import type { FetchedTopic, OffsetCommitRequest, TopicErrors } from './group-offsets.ts'
+import type { FetchedTopic, OffsetCommitRequest, OffsetReader, TopicErrors } from './group-offsets.ts'
 import type { GroupRecord } from './group-record.ts'
+import { groupSnapshot } from './group-snapshot.ts'
 import { joinError, noEffects, syncError } from './group-step.ts'
 import type {
-  GroupConfig,
+  Conversion,
   GroupEffects,
   GroupStep,
+  GroupSurroundings,
   JoinRequest,
   MemberIdentity,
   SyncRequest,
 } from './group-step.ts'
 import * as membership from './membership.ts'
-import { prepareRebalance } from './rebalance.ts'
+import { answerJoin, answerSync, prepareRebalance } from './rebalance.ts'
 
 /** Where a record lies in the log, and the transaction it belongs to. */
 export interface RecordPosition {
   readonly offset: number
   /** The producer's id when the record is part of a transaction. */
   readonly producerId: number | undefined
+  /** More records of the same decision follow: a group is not forgotten for having nothing in between. */
+  readonly more?: boolean
 }
 
 export interface GroupListing {
@@ -51,31 +64,14 @@ export interface GroupListing {
   readonly groupType: string
 }
 
-export interface DescribedGroup {
-  readonly errorCode: number
-  readonly errorMessage: string | null
-  readonly groupId: string
-  readonly groupState: string
-  readonly protocolType: string
-  readonly protocolData: string
-  readonly members: readonly {
-    readonly memberId: string
-    readonly groupInstanceId: string | null
-    readonly clientId: string
-    readonly clientHost: string
-    readonly memberMetadata: Buffer
-    readonly memberAssignment: Buffer
-  }[]
-}
-
 export class GroupCoordinator {
-  readonly #config: GroupConfig
+  readonly #surroundings: GroupSurroundings
   readonly #groups = new Map<string, ConsumerGroup>()
   /** Producers with pending offsets here → the groups they touch. */
   readonly #openTransactions = new Map<number, Set<ConsumerGroup>>()
 
-  constructor(config: GroupConfig) {
-    this.#config = config
+  constructor(surroundings: GroupSurroundings) {
+    this.#surroundings = surroundings
   }
 
   join(request: JoinRequest, waiter: Waiter, now: Instant): GroupEffects {
@@ -85,7 +81,7 @@ export class GroupCoordinator {
       return effects
     }
     if (request.groupId === '') return refuse(ErrorCode.INVALID_GROUP_ID)
-    const { minSessionTimeoutMs, maxSessionTimeoutMs } = this.#config
+    const { minSessionTimeoutMs, maxSessionTimeoutMs } = this.#surroundings.config
     if (request.sessionTimeoutMs < minSessionTimeoutMs || request.sessionTimeoutMs > maxSessionTimeoutMs) {
       return refuse(ErrorCode.INVALID_SESSION_TIMEOUT)
     }
@@ -94,9 +90,30 @@ export class GroupCoordinator {
       if (request.memberId !== '') return refuse(ErrorCode.UNKNOWN_MEMBER_ID)
       this.#groups.set(request.groupId, (group = new ConsumerGroup(request.groupId)))
     }
-    membership.join(this.#step(group, now, effects), request, waiter)
+    const step = this.#step(group, now, effects)
+    if (group.consumer !== undefined && group.consumer.members.size > 0) {
+      joinAsClassic(step, request, waiter)
+      return onlyIfAccepted(effects)
+    }
+    // A group that nobody is in takes on the protocol of who comes next.
+    if (group.consumer !== undefined) effects.records.push(...membershipTombstones(group.id, group.consumer))
+    membership.join(step, request, waiter)
     this.#forgetIfIdle(group)
     return effects
+  }
+
+  /** ConsumerGroupHeartbeat; the result is to be sent when the effects have been carried out. */
+  consumerHeartbeat(
+    request: ConsumerHeartbeatRequest,
+    now: Instant,
+  ): { result: ConsumerHeartbeatResult; effects: GroupEffects } {
+    const known = this.#groups.get(request.groupId)
+    const group = known ?? new ConsumerGroup(request.groupId)
+    const step = this.#step(group, now)
+    const result = consumerHeartbeat(step, request, known !== undefined)
+    if (result.errorCode !== ErrorCode.NONE) return { result, effects: noEffects() }
+    this.#groups.set(group.id, group)
+    return { result, effects: step.effects }
   }
 
   sync(request: SyncRequest, waiter: Waiter, now: Instant): GroupEffects {
@@ -107,7 +124,9 @@ export class GroupCoordinator {
       effects.replies.push({ kind: 'sync', waiter, result: syncError(errorCode) })
       return effects
     }
-    membership.sync(this.#step(group, now, effects), request, waiter)
+    const step = this.#step(group, now, effects)
+    if (group.consumer === undefined) membership.sync(step, request, waiter)
+    else syncAsClassic(step, request, waiter)
     return effects
   }
 
@@ -118,7 +137,10 @@ export class GroupCoordinator {
     if (request.groupId === '') return ErrorCode.INVALID_GROUP_ID
     const group = this.#groups.get(request.groupId)
     if (group === undefined) return ErrorCode.UNKNOWN_MEMBER_ID
-    return membership.heartbeat(this.#step(group, now), request)
+    const step = this.#step(group, now)
+    return group.consumer === undefined
+      ? membership.heartbeat(step, request)
+      : heartbeatAsClassic(step, request)
   }
 
   leave(
@@ -136,7 +158,10 @@ export class GroupCoordinator {
       }
     }
     const step = this.#step(group, now, effects)
-    const memberErrors = request.members.map((identity) => membership.leave(step, identity))
+    const memberErrors =
+      group.consumer === undefined
+        ? request.members.map((identity) => membership.leave(step, identity))
+        : leaveConsumerGroup(step, request.members)
     this.#forgetIfIdle(group)
     return { errorCode: ErrorCode.NONE, memberErrors, effects }
   }
@@ -144,24 +169,64 @@ export class GroupCoordinator {
   /** When `tick` wants to be called for the group at the latest (monotonic); Infinity when it need not be. */
   nextTickMs(groupId: string): number {
     const group = this.#groups.get(groupId)
-    return group === undefined ? Infinity : membership.nextTickMs(group)
+    if (group === undefined) return Infinity
+    return group.consumer === undefined ? membership.nextTickMs(group) : group.deadlines.next()
   }
 
   tick(groupId: string, now: Instant): GroupEffects {
     const effects = noEffects()
     const group = this.#groups.get(groupId)
     if (group === undefined) return effects
-    membership.tick(this.#step(group, now, effects))
+    const step = this.#step(group, now, effects)
+    if (group.consumer === undefined) membership.tick(step)
+    else expireMembers(step)
     this.#forgetIfIdle(group)
     return effects
   }
 
-  /** The log refused the records of a new generation: its members begin another one. */
+  /**
+   * The log refused the records of a decision. The members of a new generation begin another one; a group of the
+   * consumer protocol is as it was.
+   */
   membershipLost(groupId: string, now: Instant): GroupEffects {
     const effects = noEffects()
     const group = this.#groups.get(groupId)
-    if (group !== undefined && group.members.size > 0 && group.state !== 'PreparingRebalance') {
-      prepareRebalance(this.#step(group, now, effects))
+    if (group === undefined) return effects
+    const step = this.#step(group, now, effects)
+    if (group.consumer !== undefined) {
+      group.topicsSeen = undefined
+      // Somebody who was about to turn it into one of the classic protocol.
+      for (const member of group.members.values())
+        answerJoin(step, member, joinError(ErrorCode.COORDINATOR_NOT_AVAILABLE, member.id))
+      group.clearClassic()
+    } else if (group.members.size > 0 && group.state !== 'PreparingRebalance') {
+      prepareRebalance(step)
+    }
+    this.#forgetIfIdle(group)
+    return effects
+  }
+
+  /** The records that brought a group over to the other protocol have been applied: what is volatile follows. */
+  converted(groupId: string, conversion: Conversion, now: Instant): GroupEffects {
+    const effects = noEffects()
+    const group = this.#groups.get(groupId)
+    if (group === undefined) return effects
+    const step = this.#step(group, now, effects)
+    switch (conversion.kind) {
+      case 'upgraded':
+        for (const member of group.members.values()) {
+          answerJoin(step, member, joinError(ErrorCode.REBALANCE_IN_PROGRESS, member.id))
+          answerSync(step, member, ErrorCode.REBALANCE_IN_PROGRESS)
+        }
+        group.clearClassic()
+        renewDeadlines(step, 'classic')
+        break
+      case 'downgraded':
+        group.restore(now.monotonicMs)
+        for (const member of group.members.values())
+          member.protocols = conversion.protocols.get(member.id) ?? member.protocols
+        if (conversion.rebalance) prepareRebalance(step)
+        break
     }
     return effects
   }
@@ -190,59 +255,40 @@ export class GroupCoordinator {
     const errorCode =
       request.groupId === '' && transactional
         ? ErrorCode.INVALID_GROUP_ID
-        : commitError(group, request, transactional)
+        : commitError(group, request, { transactional, topics: this.#surroundings.topics })
     if (errorCode !== ErrorCode.NONE) return { topics: allPartitions(request.topics, errorCode), records: [] }
-    const member = group?.members.get(request.memberId)
+    const member = group?.consumer === undefined ? group?.members.get(request.memberId) : undefined
     if (member !== undefined) member.deadlineMs = now.monotonicMs + member.sessionTimeoutMs
-    return commitOffsets(request, this.#config, now.wallMs)
+    return commitOffsets(request, this.#surroundings.config, now.wallMs)
   }
 
   fetchOffsets(request: {
     readonly groupId: string
     readonly topics: readonly { readonly name: string; readonly partitionIndexes: readonly number[] }[] | null
     readonly requireStable: boolean
-  }): FetchedTopic[] {
-    return fetchOffsets(this.#groups.get(request.groupId), request.topics, request.requireStable)
+    readonly reader?: OffsetReader
+  }): { errorCode: ErrorCode; topics: FetchedTopic[] } {
+    const group = this.#groups.get(request.groupId)
+    const errorCode = request.reader === undefined ? ErrorCode.NONE : fetchError(group, request.reader)
+    if (errorCode !== ErrorCode.NONE) return { errorCode, topics: [] }
+    return { errorCode, topics: fetchOffsets(group, request.topics, request.requireStable) }
   }
 
+  describeConsumerGroup(groupId: string): DescribedConsumerGroup {
+    return describeConsumerGroup(groupId, this.#groups.get(groupId), this.#surroundings)
+  }
+
+  /** A group of the classic protocol as DescribeGroups shows it. */
   describe(groupId: string): DescribedGroup {
-    const group = this.#groups.get(groupId)
-    if (group === undefined) {
-      return {
-        errorCode: ErrorCode.GROUP_ID_NOT_FOUND,
-        errorMessage: `Group ${groupId} not found.`,
-        groupId,
-        groupState: 'Dead',
-        protocolType: '',
-        protocolData: '',
-        members: [],
-      }
-    }
-    const stable = group.state === 'Stable'
-    return {
-      errorCode: ErrorCode.NONE,
-      errorMessage: null,
-      groupId,
-      groupState: group.state,
-      protocolType: group.protocolType ?? '',
-      protocolData: stable ? (group.protocolName ?? '') : '',
-      members: [...group.members.values()].map((member) => ({
-        memberId: member.id,
-        groupInstanceId: member.instanceId,
-        clientId: member.clientId,
-        clientHost: member.clientHost,
-        memberMetadata: stable ? metadataFor(member, group.protocolName) : NO_BYTES,
-        memberAssignment: stable ? member.assignment : NO_BYTES,
-      })),
-    }
+    return describeClassicGroup(groupId, this.#groups.get(groupId))
   }
 
   list(): GroupListing[] {
     return [...this.#groups.values()].map((group) => ({
       groupId: group.id,
-      protocolType: group.protocolType ?? '',
-      groupState: group.state,
-      groupType: 'classic',
+      protocolType: group.consumer === undefined ? (group.protocolType ?? '') : 'consumer',
+      groupState: group.shownState,
+      groupType: group.consumer === undefined ? 'classic' : 'consumer',
     }))
   }
 
@@ -283,6 +329,8 @@ export class GroupCoordinator {
     this.#groups.set(group.id, group)
     if (record.kind === 'membership') {
       group.stored = record.value ?? undefined
+    } else if (record.kind !== 'offset') {
+      applyToConsumerGroup(group, record)
     } else if (position.producerId !== undefined) {
       assert(record.value !== null, 'a transaction does not delete offsets')
       this.#applyPending(group, position.producerId, {
@@ -297,7 +345,7 @@ export class GroupCoordinator {
         recordOffset: position.offset,
       })
     }
-    this.#forgetIfIdle(group)
+    if (position.more !== true) this.#forgetIfIdle(group)
   }
 
   #applyPending(
@@ -335,7 +383,10 @@ export class GroupCoordinator {
 
   /** Ends a replay: groups with members wait one session for them. */
   restore(now: Instant): string[] {
-    for (const group of this.#groups.values()) group.restore(now.monotonicMs)
+    for (const group of this.#groups.values()) {
+      if (group.consumer === undefined) group.restore(now.monotonicMs)
+      else renewDeadlines(this.#step(group, now), 'all')
+    }
     return [...this.#groups.keys()]
   }
 
@@ -345,30 +396,21 @@ export class GroupCoordinator {
    * log behind the snapshot's beginning anyway.
    */
   *snapshot(): Generator<SnapshotPiece<GroupRecord>, void, void> {
-    for (const group of this.#groups.values()) {
-      const topics = new Set(group.offsets.keys())
-      for (const offsets of group.pendingOffsets.values())
-        for (const topic of offsets.keys()) topics.add(topic)
-      for (const topic of topics) yield offsetsPiece(group, topic)
-      if (group.stored !== undefined) {
-        const record: GroupRecord = { kind: 'membership', groupId: group.id, value: group.stored }
-        yield { records: [record], pending: NOTHING_PENDING }
-      }
-    }
+    for (const group of this.#groups.values()) yield* groupSnapshot(group)
   }
 
   /** How many records a snapshot would have, about. */
   get sizeRecords(): number {
     let size = 0
     for (const group of this.#groups.values()) {
-      size += 1
+      size += 1 + 3 * (group.consumer?.members.size ?? 0)
       for (const partitions of group.offsets.values()) size += partitions.size
     }
     return size
   }
 
   #step(group: ConsumerGroup, now: Instant, effects: GroupEffects = noEffects()): GroupStep {
-    return { group, config: this.#config, now, effects }
+    return { ...this.#surroundings, group, now, effects }
   }
 
   #forgetIfIdle(group: ConsumerGroup): void {
@@ -376,32 +418,21 @@ export class GroupCoordinator {
   }
 }
 
-const NOTHING_PENDING: ReadonlyMap<number, readonly GroupRecord[]> = new Map()
-
-/**
- * A group's offsets of one topic. Those of open transactions come again behind the committed ones, which they would
- * otherwise seem to be older than, unless a newer commit has overtaken them.
- */
-function offsetsPiece(group: ConsumerGroup, topic: string): SnapshotPiece<GroupRecord> {
-  const committed = group.offsets.get(topic)
-  const recordOf = (partition: number, value: CommittedOffset): GroupRecord => ({
-    kind: 'offset',
-    groupId: group.id,
-    topic,
-    partition,
-    value,
-  })
-  const pending = new Map<number, GroupRecord[]>()
-  for (const [producerId, offsets] of group.pendingOffsets) {
-    const again: GroupRecord[] = []
-    for (const [partition, value] of offsets.get(topic) ?? []) {
-      const present = committed?.get(partition)
-      if (present === undefined || present.recordOffset <= value.recordOffset)
-        again.push(recordOf(partition, value))
-    }
-    if (again.length > 0) pending.set(producerId, again)
+/** The group becomes one of the consumer protocol with its first record, and ceases to be with the tombstone of its epoch. */
+function applyToConsumerGroup(group: ConsumerGroup, record: ConsumerRecord): void {
+  if (record.kind === 'group-epoch' && record.value === null) {
+    group.consumer = undefined
+    return
   }
-  return { records: Array.from(committed ?? [], ([partition, value]) => recordOf(partition, value)), pending }
+  if (group.consumer === undefined && record.value === null) return
+  group.consumer ??= new ConsumerMembership()
+  group.consumer.apply(record)
+}
+
+/** A refused JoinGroup changes nothing, whatever was decided before it was refused. */
+function onlyIfAccepted(effects: GroupEffects): GroupEffects {
+  const refused = effects.replies.some(({ result }) => result.errorCode !== ErrorCode.NONE)
+  return refused ? { ...noEffects(), replies: effects.replies } : effects
 }
 
 function allPartitions(topics: OffsetCommitRequest['topics'], errorCode: number): TopicErrors[] {

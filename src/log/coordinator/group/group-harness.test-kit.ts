@@ -1,6 +1,7 @@
 /** Drives a `GroupCoordinator` as the broker does, without a broker: records go into a list that can be replayed. */
 import { decodeGroupRecord, encodeGroupRecord, type GroupRecord } from './group-record.ts'
 import { GroupCoordinator } from './group-coordinator.ts'
+import type { TopicRegexes, TopicShape, TopicsView } from './consumer/topics-view.ts'
 import type { OffsetCommitRequest, TopicErrors } from './group-offsets.ts'
 import type {
   GroupConfig,
@@ -19,6 +20,57 @@ export const CONFIG: GroupConfig = {
   maxSize: 5,
   offsetsRetentionMs: 100_000,
   maxOffsetMetadataBytes: 20,
+  consumer: {
+    maxSize: 5,
+    assignors: ['uniform', 'range'],
+    mayUpgrade: true,
+    mayDowngrade: true,
+    ofGroup: () => ({ sessionTimeoutMs: 10_000, heartbeatIntervalMs: 1_000, assignmentIntervalMs: 0 }),
+  },
+}
+
+/** Topics that tests create, grow and delete. */
+export class TestTopics implements TopicsView {
+  version = 0
+  readonly #topics = new Map<string, TopicShape>()
+  #lastId = 0
+
+  topic(name: string): TopicShape | undefined {
+    return this.#topics.get(name)
+  }
+
+  topicById(id: string): TopicShape | undefined {
+    return [...this.#topics.values()].find((topic) => topic.id === id)
+  }
+
+  names(): Iterable<string> {
+    return this.#topics.keys()
+  }
+
+  /** Creates a topic, or makes it as large. */
+  put(name: string, partitionCount: number): string {
+    const id = this.#topics.get(name)?.id ?? `${'A'.repeat(20)}${String(++this.#lastId).padStart(2, '0')}`
+    this.#topics.set(name, { id, name, partitionCount })
+    this.version += 1
+    return id
+  }
+
+  delete(name: string): void {
+    this.#topics.delete(name)
+    this.version += 1
+  }
+}
+
+/** JavaScript's own expressions, which agree with RE2's in what tests use. */
+const regexes: TopicRegexes = {
+  compile(source) {
+    try {
+      const regex = new RegExp(`^(?:${source})$`, 'u')
+      return { kind: 'compiled', matches: (topic) => regex.test(topic) }
+    } catch {
+      return { kind: 'invalid', reason: 'it does not compile' }
+    }
+  },
 }
 
 type LogEntry =
@@ -26,13 +78,18 @@ type LogEntry =
   | { readonly kind: 'marker'; readonly producerId: number; readonly end: 'commit' | 'abort' }
 
 export class GroupHarness {
-  coordinator = new GroupCoordinator(CONFIG)
+  readonly topics = new TestTopics()
+  coordinator = this.noGroups()
   nowMs = 1_000
   readonly log: LogEntry[] = []
   readonly answers = new Map<number, JoinResult | SyncResult>()
   refuseAppends = false
   #lastWaiter = 0
   #lastMember = 0
+
+  noGroups(): GroupCoordinator {
+    return new GroupCoordinator({ config: CONFIG, topics: this.topics, regexes })
+  }
 
   get now(): { wallMs: number; monotonicMs: number } {
     return { wallMs: 1_700_000_000_000 + this.nowMs, monotonicMs: this.nowMs }
@@ -131,6 +188,7 @@ export class GroupHarness {
 
   commit(request: Partial<OffsetCommitRequest> = {}, offset = 1, producerId?: number): TopicErrors[] {
     const whole: OffsetCommitRequest = {
+      apiVersion: 8,
       groupId: 'g',
       memberId: '',
       groupInstanceId: null,
@@ -148,7 +206,7 @@ export class GroupHarness {
   }
 
   fetch(topic = 't', partition = 0, requireStable = false): { offset: number; errorCode: number } {
-    const topics = this.coordinator.fetchOffsets({
+    const { topics } = this.coordinator.fetchOffsets({
       groupId: 'g',
       topics: [{ name: topic, partitionIndexes: [partition] }],
       requireStable,
@@ -162,21 +220,24 @@ export class GroupHarness {
     this.coordinator.applyMarker(producerId, end)
   }
 
-  carryOut(groupId: string, { records, replies }: GroupEffects): void {
+  carryOut(groupId: string, { records, replies, conversion }: GroupEffects): void {
     if (this.refuseAppends && records.length > 0) {
       this.carryOut(groupId, this.coordinator.membershipLost(groupId, this.now))
       return
     }
     this.append(records)
+    if (conversion !== undefined)
+      this.carryOut(groupId, this.coordinator.converted(groupId, conversion, this.now))
     for (const { waiter, result } of replies) this.answers.set(waiter, result)
   }
 
   append(records: readonly GroupRecord[], producerId?: number): void {
-    for (const record of records) {
+    records.forEach((record, index) => {
       const stored = encodeGroupRecord(record)
-      this.coordinator.apply(decodeGroupRecord(stored)!, { offset: this.log.length, producerId })
+      const more = index < records.length - 1
+      this.coordinator.apply(decodeGroupRecord(stored)!, { offset: this.log.length, producerId, more })
       this.log.push({ kind: 'record', stored, producerId })
-    }
+    })
   }
 
   /** Appends a snapshot; what lies before may be forgotten, but for what `keepFrom` (the oldest open transaction) says. */
@@ -193,7 +254,7 @@ export class GroupHarness {
 
   /** A coordinator that was given the log from `from` on. */
   replayed(from = 0): GroupCoordinator {
-    const coordinator = new GroupCoordinator(CONFIG)
+    const coordinator = this.noGroups()
     this.log.forEach((entry, offset) => {
       if (offset < from) return
       if (entry.kind === 'marker') coordinator.applyMarker(entry.producerId, entry.end)

@@ -74,7 +74,7 @@ describe('fetching', () => {
     group.commit({ topics: [topicOffset('a', 0, 1), topicOffset('b', 3, 2)] })
     const all = group.coordinator.fetchOffsets({ groupId: 'g', topics: null, requireStable: false })
     assert.deepEqual(
-      all.map(({ name, partitions }) => [
+      all.topics.map(({ name, partitions }) => [
         name,
         partitions.map(({ partitionIndex, committedOffset }) => [partitionIndex, committedOffset]),
       ]),
@@ -84,7 +84,7 @@ describe('fetching', () => {
       ],
     )
     assert.deepEqual(
-      group.coordinator.fetchOffsets({ groupId: 'unknown', topics: null, requireStable: false }),
+      group.coordinator.fetchOffsets({ groupId: 'unknown', topics: null, requireStable: false }).topics,
       [],
     )
   })

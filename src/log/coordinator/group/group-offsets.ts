@@ -7,12 +7,16 @@
  */
 import { ErrorCode } from '../../protocol/error-code.ts'
 import { type CommittedOffset, type ConsumerGroup } from './consumer-group.ts'
+import { membershipTombstones } from './consumer/consumer-membership.ts'
+import { consumerCommitError, consumerFetchError } from './consumer/consumer-offsets.ts'
+import type { TopicsView } from './consumer/topics-view.ts'
 import type { GroupRecord } from './group-record.ts'
 import { identityError, type GroupConfig, type GroupStep, type MemberIdentity } from './group-step.ts'
 
 export interface OffsetCommitRequest extends MemberIdentity {
+  readonly apiVersion: number
   readonly groupId: string
-  /** -1: not a member, which only a group without members accepts. */
+  /** The member epoch in the consumer protocol. -1: not a member, which only a group without members accepts. */
   readonly generationId: number
   /** Set by clients older than version 5; -1 takes the broker's retention. */
   readonly retentionTimeMs: number
@@ -34,14 +38,28 @@ export interface TopicErrors {
   readonly partitions: readonly { readonly partitionIndex: number; readonly errorCode: number }[]
 }
 
+/** From this version of OffsetCommit on a group that is not there is called that. */
+const NO_SUCH_GROUP_FROM = 9
+
 /** Whether the group takes a commit from this sender; `group` is undefined when there is none of the name. */
 export function commitError(
   group: ConsumerGroup | undefined,
-  request: MemberIdentity & { readonly generationId: number },
-  transactional: boolean,
+  request: OffsetCommitRequest,
+  { transactional, topics }: { readonly transactional: boolean; readonly topics: TopicsView },
 ): ErrorCode {
   const { memberId, groupInstanceId, generationId } = request
-  if (group === undefined) return generationId < 0 ? ErrorCode.NONE : ErrorCode.ILLEGAL_GENERATION
+  if (group === undefined) {
+    if (generationId < 0) return ErrorCode.NONE
+    return !transactional && request.apiVersion >= NO_SUCH_GROUP_FROM
+      ? ErrorCode.GROUP_ID_NOT_FOUND
+      : ErrorCode.ILLEGAL_GENERATION
+  }
+  if (group.consumer !== undefined)
+    return consumerCommitError(
+      group.consumer,
+      { ...request, memberEpoch: generationId, transactional },
+      topics,
+    )
   if (generationId < 0 && group.state === 'Empty') return ErrorCode.NONE
   if (generationId >= 0 || memberId !== '' || groupInstanceId !== null) {
     const identity = identityError(group, request)
@@ -101,6 +119,17 @@ export interface FetchedTopic {
   }[]
 }
 
+/** Who asks for offsets: null and -1 for nobody in particular. */
+export interface OffsetReader {
+  readonly memberId: string | null
+  readonly memberEpoch: number
+}
+
+/** Whether the group shows its offsets to this reader. */
+export function fetchError(group: ConsumerGroup | undefined, reader: OffsetReader): ErrorCode {
+  return group?.consumer === undefined ? ErrorCode.NONE : consumerFetchError(group.consumer, reader)
+}
+
 /** What a group has committed; all of it when `topics` is null. A partition without an offset shows -1 and no error. */
 export function fetchOffsets(
   group: ConsumerGroup | undefined,
@@ -148,7 +177,7 @@ export function deleteOffsets(
   }[],
 ): { errorCode: ErrorCode; topics: TopicErrors[] } {
   if (group.state === 'Dead') return { errorCode: ErrorCode.GROUP_ID_NOT_FOUND, topics: [] }
-  const subscribed = group.members.size === 0 ? new Set<string>() : group.subscribedTopics()
+  const subscribed = group.hasMembers ? group.subscribedTopics() : new Set<string>()
   if (subscribed === undefined) return { errorCode: ErrorCode.NON_EMPTY_GROUP, topics: [] }
   const answered = topics.map(({ name, partitions }) => ({
     name,
@@ -172,20 +201,28 @@ export function deleteOffsets(
 /** Tombstones for all that a group has, the group itself last. */
 export function deleteGroup({ group, effects }: GroupStep): ErrorCode {
   if (group.state === 'Dead') return ErrorCode.GROUP_ID_NOT_FOUND
-  if (group.state !== 'Empty') return ErrorCode.NON_EMPTY_GROUP
+  if (group.shownState !== 'Empty') return ErrorCode.NON_EMPTY_GROUP
   if (group.pendingOffsets.size > 0) return ErrorCode.NON_EMPTY_GROUP
   for (const [topic, partitions] of group.offsets) {
     for (const partition of partitions.keys()) {
       effects.records.push({ kind: 'offset', groupId: group.id, topic, partition, value: null })
     }
   }
-  effects.records.push({ kind: 'membership', groupId: group.id, value: null })
+  forgetMembership({ group, effects })
   return ErrorCode.NONE
+}
+
+/** Tombstones for what a group without members is besides its offsets. */
+function forgetMembership({ group, effects }: Pick<GroupStep, 'group' | 'effects'>): void {
+  if (group.consumer === undefined)
+    effects.records.push({ kind: 'membership', groupId: group.id, value: null })
+  else effects.records.push(...membershipTombstones(group.id, group.consumer))
 }
 
 /** Tombstones for offsets of a topic that is gone, or, without `topic`, for what has outlived its retention (KIP-211). */
 export function expireOffsets({ group, config, now, effects }: GroupStep, deletedTopic?: string): void {
-  const subscribed = group.state === 'Stable' ? group.subscribedTopics() : undefined
+  const settled = group.state === 'Stable' || group.consumer !== undefined
+  const subscribed = settled ? group.subscribedTopics() : undefined
   let kept = 0
   for (const [topic, partitions] of group.offsets) {
     for (const [partition, value] of partitions) {
@@ -198,10 +235,10 @@ export function expireOffsets({ group, config, now, effects }: GroupStep, delete
       else kept += 1
     }
   }
-  const empty = group.state === 'Empty' && group.pendingMembers.size === 0 && group.pendingOffsets.size === 0
-  if (deletedTopic === undefined && empty && kept === 0 && group.stored !== undefined) {
-    effects.records.push({ kind: 'membership', groupId: group.id, value: null })
-  }
+  const empty =
+    group.shownState === 'Empty' && group.pendingMembers.size === 0 && group.pendingOffsets.size === 0
+  const hasMembership = group.stored !== undefined || group.consumer !== undefined
+  if (deletedTopic === undefined && empty && kept === 0 && hasMembership) forgetMembership({ group, effects })
 }
 
 function isExpired(options: {
@@ -213,11 +250,11 @@ function isExpired(options: {
   readonly nowMs: number
 }): boolean {
   const { group, config, subscribed, topic, value, nowMs } = options
-  const idleSinceMs =
-    group.members.size === 0
-      ? Math.max(group.stateTimestampMs, value.commitTimestampMs)
-      : value.commitTimestampMs
-  const mayExpire = group.members.size === 0 || (subscribed !== undefined && !subscribed.has(topic))
+  const { hasMembers } = group
+  const idleSinceMs = hasMembers
+    ? value.commitTimestampMs
+    : Math.max(group.stateTimestampMs, value.commitTimestampMs)
+  const mayExpire = !hasMembers || (subscribed !== undefined && !subscribed.has(topic))
   if (!mayExpire) return false
   if (value.expireTimestampMs >= 0) return nowMs >= value.expireTimestampMs
   return nowMs - idleSinceMs >= config.offsetsRetentionMs

@@ -1,9 +1,18 @@
 import { ByteReader } from '../../../base/byte-reader.ts'
 import { ByteWriter } from '../../../base/byte-writer.ts'
 import type { StoredRecord } from '../coordinator-record.ts'
+import {
+  decodeConsumerRecord,
+  encodeConsumerRecord,
+  type ConsumerRecord,
+} from './consumer/consumer-record.ts'
 
-/** A record of `__consumer_offsets`: a committed offset, or a group's membership. A null value is a tombstone. */
+/**
+ * A record of `__consumer_offsets`: a committed offset, the membership of a group of the classic protocol, or a part of
+ * one of the consumer protocol. A null value is a tombstone.
+ */
 export type GroupRecord =
+  | ConsumerRecord
   | {
       readonly kind: 'offset'
       readonly groupId: string
@@ -11,7 +20,13 @@ export type GroupRecord =
       readonly partition: number
       readonly value: OffsetValue | null
     }
-  | { readonly kind: 'membership'; readonly groupId: string; readonly value: MembershipValue | null }
+  | MembershipRecord
+
+export interface MembershipRecord {
+  readonly kind: 'membership'
+  readonly groupId: string
+  readonly value: MembershipValue | null
+}
 
 export interface OffsetValue {
   readonly offset: number
@@ -50,6 +65,7 @@ const MEMBERSHIP_VALUE_VERSION = 3
 
 /** Encodes in the formats that Kafka's own tools print: OffsetCommitValue v3 (v1 with an expiry), GroupMetadataValue v3. */
 export function encodeGroupRecord(record: GroupRecord): StoredRecord {
+  if (record.kind !== 'offset' && record.kind !== 'membership') return encodeConsumerRecord(record)
   const key = new ByteWriter(64)
   if (record.kind === 'offset') {
     key.int16(OFFSET_KEY_VERSION)
@@ -99,7 +115,7 @@ function encodeMembership(value: MembershipValue): Buffer {
 
 /**
  * Reads every version that Kafka has written, so that a directory can be carried over. Records of other kinds (those
- * of the newer group protocols) give undefined.
+ * of share and streams groups) give undefined.
  */
 export function decodeGroupRecord(stored: StoredRecord): GroupRecord | undefined {
   const key = new ByteReader(stored.key)
@@ -117,7 +133,7 @@ export function decodeGroupRecord(stored: StoredRecord): GroupRecord | undefined
       return { kind: 'membership', groupId, value: stored.value && decodeMembership(stored.value) }
     }
     default:
-      return undefined
+      return decodeConsumerRecord(version, key, stored.value && new ByteReader(stored.value))
   }
 }
 

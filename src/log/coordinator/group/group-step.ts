@@ -2,6 +2,7 @@ import { ErrorCode } from '../../protocol/error-code.ts'
 import type { Instant } from '../coordinator-record.ts'
 import { NO_BYTES, type ConsumerGroup, type JoinProtocol, type Waiter } from './consumer-group.ts'
 import type { GroupRecord } from './group-record.ts'
+import type { TopicRegexes, TopicsView } from './consumer/topics-view.ts'
 
 /** Kafka's settings for groups. */
 export interface GroupConfig {
@@ -11,12 +12,38 @@ export interface GroupConfig {
   readonly maxSize: number
   readonly offsetsRetentionMs: number
   readonly maxOffsetMetadataBytes: number
+  readonly consumer: ConsumerProtocolConfig
+}
+
+/** Kafka's settings for groups of the consumer protocol (`group.consumer.…`). */
+export interface ConsumerProtocolConfig {
+  readonly maxSize: number
+  /** Names of assignors, the default one first. */
+  readonly assignors: readonly string[]
+  /** Whether a group with members may change from the classic protocol (upgrade) and back (downgrade). */
+  readonly mayUpgrade: boolean
+  readonly mayDowngrade: boolean
+  /** What a group's own configuration may change. */
+  ofGroup(groupId: string): ConsumerGroupTimes
+}
+
+export interface ConsumerGroupTimes {
+  readonly sessionTimeoutMs: number
+  readonly heartbeatIntervalMs: number
+  /** At least so long after an assignment comes the next. */
+  readonly assignmentIntervalMs: number
+}
+
+/** What decisions look at besides the groups themselves. */
+export interface GroupSurroundings {
+  readonly config: GroupConfig
+  readonly topics: TopicsView
+  readonly regexes: TopicRegexes
 }
 
 /** One decision in progress: what it is about, and what it gives back. */
-export interface GroupStep {
+export interface GroupStep extends GroupSurroundings {
   readonly group: ConsumerGroup
-  readonly config: GroupConfig
   readonly now: Instant
   readonly effects: GroupEffects
 }
@@ -28,7 +55,19 @@ export interface GroupStep {
 export interface GroupEffects {
   readonly records: GroupRecord[]
   readonly replies: GroupReply[]
+  /** Set when the records bring the group over to the other protocol: `converted` has to be called once they are applied. */
+  conversion: Conversion | undefined
 }
+
+/** How a group has changed its protocol. */
+export type Conversion =
+  | { readonly kind: 'upgraded' }
+  | {
+      readonly kind: 'downgraded'
+      /** All that each member supports; the record holds only what was chosen. */
+      readonly protocols: ReadonlyMap<string, readonly JoinProtocol[]>
+      readonly rebalance: boolean
+    }
 
 export type GroupReply =
   | { readonly kind: 'join'; readonly waiter: Waiter; readonly result: JoinResult }
@@ -93,7 +132,7 @@ export interface MemberIdentity {
 }
 
 export function noEffects(): GroupEffects {
-  return { records: [], replies: [] }
+  return { records: [], replies: [], conversion: undefined }
 }
 
 export function joinError(errorCode: number, memberId: string): JoinResult {

@@ -207,7 +207,7 @@ function longestRebalanceTimeoutMs({ group }: GroupStep): number {
 }
 
 /** Each member votes for the first of its protocols that all support; most votes win. */
-function voteProtocol(members: readonly Member[]): string {
+export function voteProtocol(members: readonly Pick<Member, 'protocols'>[]): string {
   const votes = new Map<string, number>()
   for (const member of members) {
     const choice = member.protocols.find(({ name }) => supportedByAll(members, name))
@@ -220,7 +220,7 @@ function voteProtocol(members: readonly Member[]): string {
   return winner
 }
 
-export function supportedByAll(members: Iterable<Member>, name: string): boolean {
+export function supportedByAll(members: Iterable<Pick<Member, 'protocols'>>, name: string): boolean {
   for (const member of members) if (!member.protocols.some((protocol) => protocol.name === name)) return false
   return true
 }

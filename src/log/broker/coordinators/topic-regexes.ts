@@ -1,0 +1,59 @@
+import type { RE2JS } from 're2js'
+import type { CompiledRegex, TopicRegexes } from '../../coordinator/group/consumer/topics-view.ts'
+
+type Engine = typeof RE2JS
+type Compiled = CompiledRegex & { readonly kind: 'compiled' }
+
+/** Longer than any sensible expression for names of at most 249 characters. */
+const MAX_LENGTH = 4_096
+/** So many expressions are kept with what they matched. */
+const MAX_KEPT = 1_000
+/** So many verdicts an expression remembers before it begins anew: topics come and go. */
+const MAX_VERDICTS = 20_000
+
+/**
+ * Regular expressions of clients in RE2's syntax, as Kafka has them: matched in linear time, and refused when they would
+ * need much memory, so that no client can stop the broker with one. The engine is loaded when the first one comes.
+ */
+export class Re2TopicRegexes implements TopicRegexes {
+  readonly #kept = new Map<string, Compiled>()
+  #engine: Engine | undefined
+
+  /** Has to have resolved before `compile` is called. */
+  async load(): Promise<void> {
+    this.#engine ??= (await import('re2js')).RE2JS
+  }
+
+  compile(source: string): CompiledRegex {
+    const kept = this.#kept.get(source)
+    if (kept !== undefined) return kept
+    if (this.#engine === undefined)
+      throw new Error('regular expressions are compiled before their engine is here')
+    if (source.length > MAX_LENGTH)
+      return { kind: 'invalid', reason: `it is longer than ${MAX_LENGTH} characters` }
+    try {
+      const compiled = remembering(this.#engine.compile(source))
+      if (this.#kept.size >= MAX_KEPT) this.#kept.clear()
+      this.#kept.set(source, compiled)
+      return compiled
+    } catch (error) {
+      return { kind: 'invalid', reason: error instanceof Error ? error.message : String(error) }
+    }
+  }
+}
+
+/** Topics are matched again whenever one comes or goes: what is known of the others is remembered. */
+function remembering(regex: RE2JS): Compiled {
+  const verdicts = new Map<string, boolean>()
+  return {
+    kind: 'compiled',
+    matches(topic) {
+      const known = verdicts.get(topic)
+      if (known !== undefined) return known
+      if (verdicts.size >= MAX_VERDICTS) verdicts.clear()
+      const verdict = regex.matches(topic)
+      verdicts.set(topic, verdict)
+      return verdict
+    },
+  }
+}

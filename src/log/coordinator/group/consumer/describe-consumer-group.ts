@@ -1,0 +1,107 @@
+import { ErrorCode } from '../../../protocol/error-code.ts'
+import type { ConsumerGroup } from '../consumer-group.ts'
+import type { GroupSurroundings } from '../group-step.ts'
+import { NO_ASSIGNMENT, type ConsumerMember, type ConsumerMembership } from './consumer-membership.ts'
+import type { TopicsView } from './topics-view.ts'
+
+/** A group as ConsumerGroupDescribe shows it. */
+export interface DescribedConsumerGroup {
+  readonly errorCode: ErrorCode
+  readonly errorMessage: string | null
+  readonly groupId: string
+  readonly groupState: string
+  readonly groupEpoch: number
+  readonly assignmentEpoch: number
+  readonly assignorName: string
+  readonly members: readonly DescribedConsumerMember[]
+}
+
+interface DescribedConsumerMember {
+  readonly memberId: string
+  readonly instanceId: string | null
+  readonly rackId: string | null
+  readonly memberEpoch: number
+  readonly clientId: string
+  readonly clientHost: string
+  readonly subscribedTopicNames: readonly string[]
+  readonly subscribedTopicRegex: string | null
+  readonly assignment: DescribedAssignment
+  readonly targetAssignment: DescribedAssignment
+  /** 0: of the classic protocol, 1: of the consumer protocol. */
+  readonly memberType: number
+}
+
+interface DescribedAssignment {
+  readonly topicPartitions: readonly {
+    readonly topicId: string
+    readonly topicName: string
+    readonly partitions: readonly number[]
+  }[]
+}
+
+export function describeConsumerGroup(
+  groupId: string,
+  group: ConsumerGroup | undefined,
+  { config, topics }: GroupSurroundings,
+): DescribedConsumerGroup {
+  const membership = group?.consumer
+  if (membership === undefined) {
+    return {
+      errorCode: ErrorCode.GROUP_ID_NOT_FOUND,
+      errorMessage:
+        group === undefined ? `Group ${groupId} not found.` : `Group ${groupId} is not a consumer group.`,
+      groupId,
+      groupState: '',
+      groupEpoch: 0,
+      assignmentEpoch: 0,
+      assignorName: '',
+      members: [],
+    }
+  }
+  return {
+    errorCode: ErrorCode.NONE,
+    errorMessage: null,
+    groupId,
+    groupState: membership.state,
+    groupEpoch: membership.groupEpoch,
+    assignmentEpoch: membership.assignmentEpoch,
+    assignorName: membership.preferredAssignor() ?? config.consumer.assignors[0]!,
+    members: Array.from(membership.members.values(), (member) => describeMember(membership, member, topics)),
+  }
+}
+
+function describeMember(
+  membership: ConsumerMembership,
+  { id, value, current }: ConsumerMember,
+  topics: TopicsView,
+): DescribedConsumerMember {
+  return {
+    memberId: id,
+    instanceId: value.instanceId,
+    rackId: value.rackId,
+    memberEpoch: current.memberEpoch,
+    clientId: value.clientId,
+    clientHost: value.clientHost,
+    subscribedTopicNames: value.subscribedTopicNames,
+    subscribedTopicRegex: value.subscribedTopicRegex,
+    assignment: described(
+      topics,
+      Array.from(current.assigned, ([topicId, partitions]) => [topicId, [...partitions.keys()]]),
+    ),
+    targetAssignment: described(topics, membership.targets.get(id) ?? NO_ASSIGNMENT),
+    memberType: value.classic === null ? 1 : 0,
+  }
+}
+
+/** Topics that have gone are left out. */
+function described(
+  topics: TopicsView,
+  assigned: Iterable<readonly [topicId: string, partitions: readonly number[]]>,
+): DescribedAssignment {
+  const topicPartitions: DescribedAssignment['topicPartitions'][number][] = []
+  for (const [topicId, partitions] of assigned) {
+    const topic = topics.topicById(topicId)
+    if (topic !== undefined) topicPartitions.push({ topicId, topicName: topic.name, partitions })
+  }
+  return { topicPartitions }
+}
