@@ -4,6 +4,7 @@
  *     npm run -s bench -- list                 the benchmarks by name
  *     npm run -s bench -- NAME [NAME …]        run these, print their tables, write bench/results/NAME.json
  *     npm run -s bench -- all
+ *     npm run -s bench -- page                 write bench/results/README.md anew from the files beside it
  *
  * Options: --runs N (3), --case TEXT (only cases whose name holds TEXT), --only ours|rival, and --scale F, which makes
  * all amounts smaller to try a benchmark out. With --only, --scale or fewer than three runs no result is written; with
@@ -18,6 +19,7 @@ import { benchmarks } from './benchmarks.ts'
 import { alternate } from './harness/alternate.ts'
 import type { Benchmark, SideName } from './harness/benchmark.ts'
 import { machineFacts } from './harness/machine-facts.ts'
+import { writeResultsPage } from './harness/results-page.ts'
 import { printCase, summarize } from './harness/summary.ts'
 
 /** Fewer runs say nothing about how much they differ. */
@@ -39,6 +41,8 @@ if (values.help || positionals.length === 0 || positionals[0] === 'list') {
     'Benchmarks (npm run -s bench -- NAME [--runs N] [--case TEXT] [--only ours|rival] [--scale F], or all):',
   )
   for (const { name, what } of benchmarks) console.log(`  ${name.padEnd(20)}${what}`)
+} else if (positionals[0] === 'page') {
+  writeResultsPage(benchmarks)
 } else {
   const chosen = positionals[0] === 'all' ? benchmarks : positionals.map(benchmarkOf)
   for (const benchmark of chosen) await measure(benchmark)
@@ -103,6 +107,7 @@ function record(benchmark: Benchmark, recorded: RecordedCase): void {
   const result = { benchmark: name, what, rival, machine: machineFacts(), configuration, cases }
   mkdirSync(folder, { recursive: true })
   writeFileSync(path, `${JSON.stringify(result, undefined, 2)}\n`)
+  writeResultsPage(benchmarks)
   console.log(`written to bench/results/${name}.json\n`)
 }
 

@@ -49,7 +49,11 @@ function round(value: number): number {
   return Number(value.toPrecision(4))
 }
 
-export function printCase(benchmark: Benchmark, caseName: string, summary: CaseSummary): string {
+/** A case's table: a head, then a row a measure that was taken. */
+export function tableOf(
+  benchmark: Pick<Benchmark, 'rival' | 'measures'>,
+  summary: CaseSummary,
+): readonly (readonly string[])[] {
   const header = ['', 'ours', benchmark.rival, 'ratio', 'spread']
   const rows = benchmark.measures.flatMap((measure) => {
     const { ours, rival, ratio } = summary[measure.key] ?? {
@@ -77,14 +81,17 @@ export function printCase(benchmark: Benchmark, caseName: string, summary: CaseS
       ],
     ]
   })
-  const widths = header.map((_, column) =>
-    Math.max(...[header, ...rows].map((row) => row[column]?.length ?? 0)),
-  )
+  return [header, ...rows]
+}
+
+export function printCase(benchmark: Benchmark, caseName: string, summary: CaseSummary): string {
+  const rows = tableOf(benchmark, summary)
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
   const line = (row: readonly string[]): string =>
     row
       .map((cell, column) =>
         column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0),
       )
       .join('  ')
-  return [`${benchmark.name} · ${caseName}`, line(header), ...rows.map(line)].join('\n')
+  return [`${benchmark.name} · ${caseName}`, ...rows.map(line)].join('\n')
 }
