@@ -61,9 +61,5 @@ function renderBenchmark(benchmark: Benchmark, { machine, cases }: Recorded): st
     ].join('\n\n')
   })
   const where = `${machine.cores} cores (${machine.processor}), ${machine.memoryGiB} GiB`
-  return [`## ${benchmark.name}`, `${sentence(benchmark.what)} ${where}.`, ...tables].join('\n\n')
-}
-
-function sentence(text: string): string {
-  return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}.`
+  return [`## ${benchmark.name}`, `${benchmark.what}. ${where}.`, ...tables].join('\n\n')
 }
