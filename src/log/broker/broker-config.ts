@@ -129,6 +129,16 @@ export const BROKER_SETTINGS = {
     'Whether everybody may use a resource that no access rule names.',
   ),
 
+  // Client quotas
+  'quota.window.num': int(11, 1, 'Samples over which the rate of a client is measured.'),
+  'quota.window.size.seconds': int(1, 1, 'Length of each of those samples.'),
+  'controller.quota.window.num': int(
+    11,
+    1,
+    'Samples over which the rate of partitions that a client creates and deletes is measured.',
+  ),
+  'controller.quota.window.size.seconds': int(1, 1, 'Length of each of those samples.'),
+
   // Records
   'message.max.bytes': int(1_048_588, 0, 'Largest record batch, as it is sent (after compression).'),
   'compression.type': oneOf(
