@@ -111,6 +111,8 @@ describe('/metrics', () => {
       connections: 2,
       connectionsAccepted: 3,
       connectionsRejected: 1,
+      authenticationsSucceeded: 0,
+      authenticationsFailed: 0,
       authorizationsDenied: 0,
       bytesIn: 100,
       bytesOut: 200,

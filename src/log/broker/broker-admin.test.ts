@@ -22,7 +22,7 @@ import type { BrokerConfig } from './broker-config.ts'
 import { startBroker, type Broker } from './broker.ts'
 import { batchOf, WireClient } from './wire-client.test-kit.ts'
 
-const LISTEN = { host: 'server', port: 9092 }
+const LISTEN = { host: '127.0.0.1', port: 9092 }
 
 interface Scene {
   readonly simulation: Simulation
@@ -321,7 +321,7 @@ scenario('the cluster, its directory and its epochs are described', async ({ cli
   assert.equal(cluster.clusterId, broker.clusterId)
   assert.deepEqual(
     cluster.brokers.map(({ host, port }) => [host, port]),
-    [['server', 9092]],
+    [['127.0.0.1', 9092]],
   )
   const { results } = await client.call(describeLogDirsApi, 4, { topics: null })
   assert.ok(results[0]!.topics[0]!.partitions[0]!.partitionSize > 61)

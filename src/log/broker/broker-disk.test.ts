@@ -12,7 +12,7 @@ import { splitBatches } from '../protocol/record-batch.ts'
 import { startBroker, type Broker } from './broker.ts'
 import { batchOf, WireClient } from './wire-client.test-kit.ts'
 
-const LISTEN = { host: 'server', port: 9092 }
+const LISTEN = { host: '127.0.0.1', port: 9092 }
 
 function start(machine: SimulatedMachine): Promise<Broker> {
   return startBroker({ world: machine.world, dataPath: '/data', listen: LISTEN, report: reportNothing })

@@ -10,6 +10,9 @@ export interface BrokerMetrics {
   readonly connectionsAccepted: number
   /** Connections that the broker closed because of what came over them. */
   readonly connectionsRejected: number
+  /** Clients that proved who they are by SASL, and those that could not. */
+  readonly authenticationsSucceeded: number
+  readonly authenticationsFailed: number
   /** What clients were refused because of access rules: one for each resource of a request. */
   readonly authorizationsDenied: number
   readonly bytesIn: number
@@ -44,6 +47,8 @@ export class BrokerCounters {
   connectionsAccepted = 0
   connectionsClosed = 0
   connectionsRejected = 0
+  authenticationsSucceeded = 0
+  authenticationsFailed = 0
   authorizationsDenied = 0
   bytesIn = 0
   bytesOut = 0
@@ -79,6 +84,8 @@ export class BrokerCounters {
       connections: this.connectionsAccepted - this.connectionsClosed,
       connectionsAccepted: this.connectionsAccepted,
       connectionsRejected: this.connectionsRejected,
+      authenticationsSucceeded: this.authenticationsSucceeded,
+      authenticationsFailed: this.authenticationsFailed,
       authorizationsDenied: this.authorizationsDenied,
       bytesIn: this.bytesIn,
       bytesOut: this.bytesOut,

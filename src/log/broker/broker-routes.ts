@@ -1,4 +1,6 @@
 import { alterConfigsApi } from '../protocol/apis/alter-configs.ts'
+import { alterUserScramCredentialsApi } from '../protocol/apis/alter-user-scram-credentials.ts'
+import { describeUserScramCredentialsApi } from '../protocol/apis/describe-user-scram-credentials.ts'
 import { alterPartitionReassignmentsApi } from '../protocol/apis/alter-partition-reassignments.ts'
 import { apiVersionsApi } from '../protocol/apis/api-versions.ts'
 import { createAclsApi } from '../protocol/apis/create-acls.ts'
@@ -25,6 +27,8 @@ import { saslHandshakeApi } from '../protocol/apis/sasl-handshake.ts'
 import { coordinatorRoutes } from './coordinator-routes.ts'
 import { handleAlterConfigs } from './handlers/alter-configs.ts'
 import { handleAlterPartitionReassignments } from './handlers/alter-partition-reassignments.ts'
+import { handleAlterUserScramCredentials } from './handlers/alter-user-scram-credentials.ts'
+import { handleDescribeUserScramCredentials } from './handlers/describe-user-scram-credentials.ts'
 import { apiVersionsHandler } from './handlers/api-versions.ts'
 import { handleCreateAcls } from './handlers/create-acls.ts'
 import { handleCreatePartitions } from './handlers/create-partitions.ts'
@@ -75,6 +79,8 @@ export function brokerRoutes(): readonly Route[] {
     route(describeAclsApi, handleDescribeAcls),
     route(createAclsApi, handleCreateAcls),
     route(deleteAclsApi, handleDeleteAcls),
+    route(describeUserScramCredentialsApi, handleDescribeUserScramCredentials),
+    route(alterUserScramCredentialsApi, handleAlterUserScramCredentials),
     route(saslHandshakeApi, handleSaslHandshake),
     route(saslAuthenticateApi, handleSaslAuthenticate),
     ...coordinatorRoutes,

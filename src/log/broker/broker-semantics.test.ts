@@ -313,7 +313,7 @@ describe('fetch and offsets', () => {
     }))
 })
 
-const LISTEN = { host: 'server', port: 9092 }
+const LISTEN = { host: '127.0.0.1', port: 9092 }
 
 /** A compressed batch whose records have these timestamps. */
 function timedBatch(timestampsMs: readonly number[]): Buffer {

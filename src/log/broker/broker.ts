@@ -1,6 +1,6 @@
-import { messageOf } from '../../base/millrace-error.ts'
+import { messageOf, MillraceError } from '../../base/millrace-error.ts'
 import type { Report } from '../../base/report.ts'
-import type { Connection, Listener, Timer, World } from '../../world/world.ts'
+import type { Timer, World } from '../../world/world.ts'
 import { LogDirectory } from '../storage/log-directory.ts'
 import { brokerConfig, type BrokerConfig } from './broker-config.ts'
 import { BrokerCounters, type BrokerMetrics } from './broker-metrics.ts'
@@ -12,7 +12,12 @@ import { FetchSessions } from './fetch-sessions.ts'
 import { BufferPool } from './buffer-pool.ts'
 import { PartitionWaiters } from './partition-waiters.ts'
 import { Router } from './router.ts'
+import { type Admitted, Entrance, type InternalAccess } from './security/entrance.ts'
+import type { HostAndPort, ListenerOptions } from './security/listener-options.ts'
+import { type ListenerSettings, listenerSettings } from './security/listener-settings.ts'
+import type { CertificateReload, RunningListener } from './security/listeners.ts'
 import { openAuthorizer } from './security/open-authorizer.ts'
+import { ScramUsers } from './security/scram-users.ts'
 import { logConfigOf } from './storage-config.ts'
 import { TopicCatalog } from './topic-catalog.ts'
 
@@ -20,10 +25,14 @@ export interface BrokerOptions {
   readonly world: World
   /** Where the data lies; created when it does not exist. */
   readonly dataPath: string
-  /** Port 0 takes a free one. */
-  readonly listen: { readonly host: string; readonly port: number }
-  /** Where clients are told to connect; by default where the broker listens. */
-  readonly advertised?: { readonly host: string; readonly port: number }
+  /** The short form of a single listener that asks nothing. Port 0 takes a free one. */
+  readonly listen?: HostAndPort
+  /** Where its clients are told to connect; by default where the broker listens. */
+  readonly advertised?: HostAndPort
+  /** Instead of `listen`: each has rules of its own. */
+  readonly listeners?: readonly ListenerOptions[]
+  /** Lets listeners that ask nobody who they are be reached from other machines. Default false. */
+  readonly allowAnonymousBeyondLoopback?: boolean
   /** Kafka's broker settings by name; see `BROKER_SETTINGS`. */
   readonly config?: Partial<BrokerConfig>
   readonly report: Report
@@ -31,24 +40,31 @@ export interface BrokerOptions {
 
 /** A running broker. */
 export interface Broker {
+  /** The first listener's. */
   readonly host: string
   readonly port: number
+  readonly listeners: readonly RunningListener[]
+  /** How clients of this process come in. */
+  readonly internal: InternalAccess
   readonly clusterId: string
+  /** Reads the listeners' certificates anew; connections that are made from now on are shown the new ones. */
+  reloadCertificates(): readonly CertificateReload[]
   metrics(): BrokerMetrics
   /** Answers what is in work, closes all connections, and leaves the data as after a clean shutdown. */
   close(): Promise<void>
 }
 
 /**
- * Opens the data, brings the coordinators' state back, and listens. Throws `MR_CONFIG_INVALID`, `MR_DATA_DIR_IN_USE`,
- * `MR_ADDRESS_IN_USE` and the storage's errors; nothing is left open then.
+ * Opens the data, brings the coordinators' state back, and listens. Throws `MR_CONFIG_INVALID`, `MR_OPEN_LISTENER`,
+ * `MR_TLS_INVALID`, `MR_DATA_DIR_IN_USE`, `MR_ADDRESS_IN_USE` and the storage's errors; nothing is left open then.
  */
 export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const { world, dataPath, report } = options
   const config = brokerConfig(options.config)
+  const listeners = listenersOf(options)
   const logDirectory = await LogDirectory.open({ world, path: dataPath, config: logConfigOf(config), report })
   try {
-    return await RunningBroker.start({ ...options, config, logDirectory })
+    return await RunningBroker.start({ ...options, config, listeners, logDirectory })
   } catch (error) {
     await logDirectory.close()
     throw error
@@ -58,10 +74,10 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
 /** How long closing waits for requests in work before it cuts their connections. */
 const CLOSE_GRACE_MS = 2000
 const MAX_SWEEP_INTERVAL_MS = 10_000
-const DEFAULT_LISTENER = 'PLAINTEXT'
 
-interface StartOptions extends Omit<BrokerOptions, 'config'> {
+interface StartOptions extends Omit<BrokerOptions, 'config' | 'listeners'> {
   readonly config: BrokerConfig
+  readonly listeners: readonly ListenerSettings[]
   readonly logDirectory: LogDirectory
 }
 
@@ -74,7 +90,7 @@ class RunningBroker implements Broker {
   readonly #timers = new Set<Timer>()
   #coordinators: Awaited<ReturnType<typeof startCoordinators>> | undefined
   #router: Router | undefined
-  #listener: Listener | undefined
+  #entrance: Entrance | undefined
   #nextConnectionId = 1
   #closed: Promise<void> | undefined
 
@@ -97,15 +113,27 @@ class RunningBroker implements Broker {
   }
 
   get host(): string {
-    return this.#listener!.host
+    return this.listeners[0]!.host
   }
 
   get port(): number {
-    return this.#listener!.port
+    return this.listeners[0]!.port
+  }
+
+  get listeners(): readonly RunningListener[] {
+    return this.#entrance!.listeners
+  }
+
+  get internal(): InternalAccess {
+    return this.#entrance!.internal
   }
 
   get clusterId(): string {
     return this.#options.logDirectory.clusterId
+  }
+
+  reloadCertificates(): readonly CertificateReload[] {
+    return this.#entrance!.reloadCertificates()
   }
 
   metrics(): BrokerMetrics {
@@ -118,9 +146,9 @@ class RunningBroker implements Broker {
   }
 
   async #start(): Promise<void> {
-    const { world, config, logDirectory, dataPath, report, listen } = this.#options
+    const { world, config, logDirectory, dataPath, report, listeners } = this.#options
     const { clock, random, disk } = world
-    const advertised = { host: '', port: 0 }
+    const scramUsers = ScramUsers.open({ disk, dataPath, random })
     const environment: CoordinatorEnvironment = {
       clock,
       random,
@@ -145,35 +173,38 @@ class RunningBroker implements Broker {
         random,
       }),
       buffers: this.#pool,
-      advertised,
+      scramUsers,
     }
     this.#coordinators = await startCoordinators(environment)
     this.#router = new Router({ routes: brokerRoutes(), services: { ...environment, ...this.#coordinators } })
-    this.#listener = await world.network.listen({
-      ...listen,
-      onConnection: (connection) => this.#accept(connection),
+    this.#entrance = await Entrance.open({
+      world,
+      config,
+      settings: listeners,
+      scramUsers,
+      metrics: this.#counters,
+      report,
+      onConnection: (admitted) => this.#accept(admitted),
     })
-    const reachable = this.#options.advertised ?? {
-      host: reachableHost(listen.host),
-      port: this.#listener.port,
-    }
-    Object.assign(advertised, reachable)
     this.#every(config['log.retention.check.interval.ms'], () => logDirectory.applyRetention(clock.nowMs()))
     if (config['log.cleaner.enable'])
       this.#every(config['log.cleaner.backoff.ms'], () => logDirectory.compact(clock.nowMs()))
     const idleMs = config['connections.max.idle.ms']
     if (idleMs >= 0)
       this.#every(Math.min(MAX_SWEEP_INTERVAL_MS, Math.max(1, idleMs / 2)), () => this.#closeIdle(idleMs))
-    report('info', 'broker listens', { host: this.host, port: this.port, clusterId: this.clusterId })
+    const { reloadIntervalMs } = this.#entrance
+    if (reloadIntervalMs !== undefined)
+      this.#every(reloadIntervalMs, () => void this.#entrance!.reloadCertificates())
+    for (const { name, host, port } of this.listeners)
+      report('info', 'broker listens', { listener: name, host, port, clusterId: this.clusterId })
   }
 
-  #accept(connection: Connection): void {
+  #accept(admitted: Admitted): void {
     const { config, world, report } = this.#options
     this.#counters.connectionsAccepted += 1
     const client = new ServerConnection({
       id: this.#nextConnectionId++,
-      connection,
-      listener: DEFAULT_LISTENER,
+      ...admitted,
       router: this.#router!,
       pool: this.#pool,
       clock: world.clock,
@@ -236,7 +267,7 @@ class RunningBroker implements Broker {
 
   async #close(): Promise<void> {
     this.#stopTimers()
-    await this.#listener!.close()
+    await this.#entrance!.close()
     this.#waiters.close()
     this.#coordinators!.groups.release()
     await this.#closeConnections()
@@ -266,7 +297,17 @@ class RunningBroker implements Broker {
   }
 }
 
-/** An address that stands for all of a machine's is no address to connect to. */
-function reachableHost(listenHost: string): string {
-  return listenHost === '0.0.0.0' || listenHost === '::' ? 'localhost' : listenHost
+const PLAINTEXT = 'PLAINTEXT'
+
+function listenersOf(options: BrokerOptions): readonly ListenerSettings[] {
+  const { listen, advertised, listeners, allowAnonymousBeyondLoopback = false } = options
+  if ((listen === undefined) === (listeners === undefined)) {
+    throw new MillraceError({
+      code: 'MR_CONFIG_INVALID',
+      message: 'the broker needs either listen or listeners.',
+      fix: 'Give one of them: listen for a single listener without security, else listeners.',
+    })
+  }
+  const single = listen && { ...listen, name: PLAINTEXT, ...(advertised && { advertised }) }
+  return listenerSettings({ listeners: listeners ?? [single!], allowAnonymousBeyondLoopback })
 }

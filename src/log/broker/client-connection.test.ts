@@ -90,6 +90,7 @@ function serve(options: { readonly maxRequests?: number } = {}): Served {
   }
   const server = new ServerConnection({
     listener: 'PLAINTEXT',
+    advertised: { host: 'here', port: 9092 },
     id: 1,
     connection,
     router: router as unknown as Router,

@@ -5,7 +5,9 @@ import type { BrokerCounters } from './broker-metrics.ts'
 import type { BufferPool } from './buffer-pool.ts'
 import { FrameAssembler } from './frame-assembler.ts'
 import type { Outcome, Router } from './router.ts'
+import type { HostAndPort } from './security/listener-options.ts'
 import { ANONYMOUS, type Principal } from './security/principal.ts'
+import { type SaslClient, type SaslRules, SaslSession } from './security/sasl-session.ts'
 import { CloseConnection, NO_RESPONSE, type ClientConnection } from './services.ts'
 
 export interface ServerConnectionOptions {
@@ -13,6 +15,12 @@ export interface ServerConnectionOptions {
   readonly connection: Connection
   /** The name of the listener that it came over. */
   readonly listener: string
+  /** Where its clients are told to connect to. */
+  readonly advertised: HostAndPort
+  /** Who the client is as far as its certificate says; default: nobody. */
+  readonly principal?: Principal
+  /** How it has to authenticate; by default it has not. */
+  readonly sasl?: SaslRules & { readonly requestBytesMax: number }
   readonly router: Router
   readonly pool: BufferPool
   readonly clock: Clock
@@ -31,12 +39,14 @@ export interface ServerConnectionOptions {
  * many requests are in work, or while too many bytes of answers wait for an earlier one: a client that only asks
  * costs a bounded amount of memory. Answers of one turn of the event loop leave in one write.
  */
-export class ServerConnection implements ClientConnection {
+export class ServerConnection implements ClientConnection, SaslClient {
   readonly id: number
   readonly peer: string
   readonly clientHost: string
   readonly listener: string
-  principal: Principal = ANONYMOUS
+  readonly advertised: HostAndPort
+  principal: Principal
+  readonly sasl: SaslSession | undefined
   clientId: string | null = null
   softwareName = 'unknown'
   softwareVersion = 'unknown'
@@ -70,10 +80,15 @@ export class ServerConnection implements ClientConnection {
     this.#connection = options.connection
     this.id = options.id
     this.listener = options.listener
+    this.advertised = options.advertised
+    this.principal = options.principal ?? ANONYMOUS
     this.peer = options.connection.peer
     this.clientHost = `/${this.peer.slice(0, this.peer.lastIndexOf(':'))}`
     this.lastActiveMs = options.clock.monotonicMs()
-    this.#frames = new FrameAssembler({ maxBytes: options.maxRequestBytes, pool: options.pool })
+    const { sasl } = options
+    const maxBytes = sasl?.requestBytesMax ?? options.maxRequestBytes
+    this.#frames = new FrameAssembler({ maxBytes, pool: options.pool })
+    this.sasl = sasl && new SaslSession(this, sasl)
   }
 
   /** Whether nothing is in work: such a connection may be closed when it has been silent for long. */
@@ -129,6 +144,10 @@ export class ServerConnection implements ClientConnection {
     for (const callback of this.#closeCallbacks) callback()
     this.#closeCallbacks.clear()
     this.#options.onClosed(this)
+  }
+
+  authenticated(): void {
+    this.#frames.maxBytes = this.#options.maxRequestBytes
   }
 
   /** Takes no more requests, answers those in work, then closes. */

@@ -7,7 +7,7 @@ import { startBroker, type Broker } from './broker.ts'
 import type { BrokerConfig } from './broker-config.ts'
 import { WireClient } from './wire-client.test-kit.ts'
 
-const LISTEN = { host: 'server', port: 9092 }
+const LISTEN = { host: '127.0.0.1', port: 9092 }
 
 export interface Scene {
   readonly client: WireClient

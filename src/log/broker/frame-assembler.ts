@@ -11,7 +11,8 @@ import type { BufferPool } from './buffer-pool.ts'
  * copies what has not been asked for yet; after that the chunk's bytes may change.
  */
 export class FrameAssembler {
-  readonly #maxBytes: number
+  /** The largest frame. */
+  maxBytes: number
   readonly #pool: BufferPool
   /** Bytes not looked at yet, and the chunks after them. */
   #chunk: Buffer = EMPTY
@@ -27,7 +28,7 @@ export class FrameAssembler {
   #prefixFilled = 0
 
   constructor(options: { readonly maxBytes: number; readonly pool: BufferPool }) {
-    this.#maxBytes = options.maxBytes
+    this.maxBytes = options.maxBytes
     this.#pool = options.pool
   }
 
@@ -118,8 +119,10 @@ export class FrameAssembler {
       size = this.#prefix.readInt32BE(0)
     }
     if (size < 0) return { invalid: `a request of ${size} bytes` }
-    if (size > this.#maxBytes)
-      return { invalid: `a request of ${size} bytes, more than socket.request.max.bytes (${this.#maxBytes})` }
+    if (size >>> 16 === TLS_HANDSHAKE)
+      return { invalid: 'what came is a TLS handshake: this listener speaks without TLS' }
+    if (size > this.maxBytes)
+      return { invalid: `a request of ${size} bytes, more than socket.request.max.bytes (${this.maxBytes})` }
     if (size === 0) return { invalid: 'a request of 0 bytes' }
     this.#size = size
     return undefined
@@ -138,6 +141,8 @@ export class FrameAssembler {
 }
 
 const EMPTY = Buffer.alloc(0)
+/** A handshake record of any version of TLS; a request of so many bytes would have 369 million. */
+const TLS_HANDSHAKE = 0x1603
 
 /** Memory given for a frame before more than its length is known to be coming. */
 const FIRST_CAPACITY = 1 << 20

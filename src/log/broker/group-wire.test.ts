@@ -64,7 +64,7 @@ describe('groups over the wire', () => {
           const nodes = version >= 4 ? answer.coordinators : [answer]
           assert.deepEqual(
             nodes.map(({ host, port, errorCode }) => [host, port, errorCode]),
-            nodes.map(() => ['server', 9092, NONE]),
+            nodes.map(() => ['127.0.0.1', 9092, NONE]),
           )
           if (version >= 4)
             assert.deepEqual(

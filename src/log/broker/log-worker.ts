@@ -4,22 +4,24 @@
  */
 import type { WorkerMain } from '../../world/world.ts'
 import type { ReportLevel } from '../../base/report.ts'
-import type { BrokerConfig } from './broker-config.ts'
 import type { BrokerMetrics } from './broker-metrics.ts'
-import { startBroker } from './broker.ts'
+import { type BrokerOptions, startBroker } from './broker.ts'
+import type { InternalAccess } from './security/entrance.ts'
+import type { CertificateReload, RunningListener } from './security/listeners.ts'
 
 /** What the worker is started with: plain data. */
-export interface LogWorkerData {
-  readonly dataPath: string
-  readonly listen: { readonly host: string; readonly port: number }
-  readonly advertised?: { readonly host: string; readonly port: number }
-  readonly config?: Partial<BrokerConfig>
-}
+export type LogWorkerData = Omit<BrokerOptions, 'world' | 'report'>
 
-export type ToLogWorker = { readonly kind: 'close' } | { readonly kind: 'metrics' }
+export type ToLogWorker =
+  { readonly kind: 'close' } | { readonly kind: 'metrics' } | { readonly kind: 'reload certificates' }
 
 export type FromLogWorker =
-  | { readonly kind: 'started'; readonly host: string; readonly port: number; readonly clusterId: string }
+  | {
+      readonly kind: 'started'
+      readonly listeners: readonly RunningListener[]
+      readonly internal: InternalAccess
+      readonly clusterId: string
+    }
   | {
       readonly kind: 'report'
       readonly level: ReportLevel
@@ -27,6 +29,7 @@ export type FromLogWorker =
       readonly fields: Readonly<Record<string, unknown>>
     }
   | { readonly kind: 'metrics'; readonly metrics: BrokerMetrics }
+  | { readonly kind: 'certificates reloaded'; readonly reloads: readonly CertificateReload[] }
 
 export const main: WorkerMain = async ({ world, pipe, data }) => {
   const post = (message: FromLogWorker): void => pipe.post(message)
@@ -35,13 +38,19 @@ export const main: WorkerMain = async ({ world, pipe, data }) => {
     world,
     report: (level, event, fields) => post({ kind: 'report', level, event, fields }),
   })
-  const { host, port, clusterId } = broker
-  post({ kind: 'started', host, port, clusterId })
+  const { listeners, internal, clusterId } = broker
+  post({ kind: 'started', listeners, internal, clusterId })
   await new Promise<void>((resolve) => {
     pipe.onMessage((message) => {
       const request = message as ToLogWorker
-      if (request.kind === 'close') resolve()
-      else post({ kind: 'metrics', metrics: broker.metrics() })
+      switch (request.kind) {
+        case 'close':
+          return resolve()
+        case 'metrics':
+          return post({ kind: 'metrics', metrics: broker.metrics() })
+        case 'reload certificates':
+          return post({ kind: 'certificates reloaded', reloads: broker.reloadCertificates() })
+      }
     })
   })
   await broker.close()

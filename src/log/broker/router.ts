@@ -8,6 +8,7 @@ import {
 import type { ApiCounter } from './broker-metrics.ts'
 import { apiVersionsOfUnknownVersion } from './handlers/api-versions.ts'
 import type { Route } from './routes.ts'
+import type { SaslSession } from './security/sasl-session.ts'
 import { CloseConnection, NO_RESPONSE, type BrokerServices, type ClientConnection } from './services.ts'
 
 /** What becomes of a request: the bytes of its answer, no answer, or the end of the connection. */
@@ -32,6 +33,8 @@ export class Router {
   }
 
   dispatch(frame: Buffer, connection: ClientConnection): Outcome | Promise<Outcome> {
+    const { sasl } = connection
+    if (sasl?.expectsBareMessage === true) return answerBareMessage(sasl, frame)
     if (frame.length < 8)
       return new CloseConnection(`a request of ${frame.length} bytes, shorter than its header`)
     const key = frame.readInt16BE(0)
@@ -39,6 +42,8 @@ export class Router {
     const counted = this.#routes[key]
     if (counted === undefined) return new CloseConnection(`unknown API key ${key}, version ${version}`)
     const { route, counter } = counted
+    const refusal = sasl?.refusal(route.api)
+    if (refusal !== undefined) return new CloseConnection(refusal)
     const [oldest, newest] = route.api.versions
     if (version < oldest || version > newest) {
       if (key === API_VERSIONS_KEY) return this.#answerUnknownApiVersions(route, frame)
@@ -112,6 +117,15 @@ export class Router {
     })
     return new CloseConnection(`an internal error in ${route.api.name}`)
   }
+}
+
+/** A message of SaslHandshake version 0: no header before it, none before its answer. */
+async function answerBareMessage(sasl: SaslSession, frame: Buffer): Promise<Outcome> {
+  const answer = await sasl.bareMessage(Buffer.from(frame))
+  if (answer === undefined) return new CloseConnection('its authentication has failed')
+  const size = Buffer.alloc(4)
+  size.writeInt32BE(answer.length)
+  return [size, answer]
 }
 
 interface CountedRoute {

@@ -8,7 +8,10 @@ import type { GroupService, TransactionService } from './coordinator-services.ts
 import type { FetchSessions } from './fetch-sessions.ts'
 import type { PartitionWaiters } from './partition-waiters.ts'
 import type { Authorizer } from './security/authorizer.ts'
+import type { HostAndPort } from './security/listener-options.ts'
 import type { Principal } from './security/principal.ts'
+import type { SaslSession } from './security/sasl-session.ts'
+import type { ScramUsers } from './security/scram-users.ts'
 import type { TopicCatalog } from './topic-catalog.ts'
 
 /** What every handler may use. One per broker; nothing here is global. */
@@ -31,8 +34,8 @@ export interface BrokerServices {
   readonly fetchSessions: FetchSessions
   /** Memory for what is read to be sent; the connection gives it back. */
   readonly buffers: BufferPool
-  /** Where clients are told to connect to. */
-  readonly advertised: { readonly host: string; readonly port: number }
+  /** Users with SCRAM passwords. */
+  readonly scramUsers: ScramUsers
   readonly groups: GroupService
   readonly transactions: TransactionService
 }
@@ -57,6 +60,10 @@ export interface ClientConnection {
   clientId: string | null
   /** The name of the listener that it came over. */
   readonly listener: string
+  /** Where its client is told to connect to: each listener has an address of its own. */
+  readonly advertised: HostAndPort
+  /** Its authentication; undefined where its listener has no SASL. */
+  readonly sasl: SaslSession | undefined
   /** Who it is; `ANONYMOUS` until it has authenticated, and for good where its listener authenticates nobody. */
   principal: Principal
   /** From ApiVersions v3 and later, otherwise 'unknown'. */

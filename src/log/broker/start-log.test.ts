@@ -74,7 +74,12 @@ test('runs in the simulated world too', async () => {
   const server = simulation.machine('server')
   await simulation.run(async () => {
     const listen = { host: 'server', port: 9092 }
-    const log = await startLog({ world: server.world, dataPath: '/data', listen })
+    const log = await startLog({
+      world: server.world,
+      dataPath: '/data',
+      listen,
+      allowAnonymousBeyondLoopback: true,
+    })
     const client = await WireClient.connect(simulation.machine('laptop').world.network, listen)
     assert.equal((await client.call(metadataApi, 1, { topics: [] })).brokers[0]!.port, 9092)
     client.close()

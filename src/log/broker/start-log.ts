@@ -4,6 +4,9 @@ import { nodeWorld } from '../../world/node.ts'
 import type { WorkerHandle, World } from '../../world/world.ts'
 import type { BrokerConfig } from './broker-config.ts'
 import type { BrokerMetrics } from './broker-metrics.ts'
+import type { InternalAccess } from './security/entrance.ts'
+import type { HostAndPort, ListenerOptions } from './security/listener-options.ts'
+import type { CertificateReload, RunningListener } from './security/listeners.ts'
 import type { FromLogWorker, LogWorkerData, ToLogWorker } from './log-worker.ts'
 
 export interface LogOptions {
@@ -11,10 +14,14 @@ export interface LogOptions {
   readonly world?: World
   /** Where the data lies; created when it does not exist. */
   readonly dataPath: string
-  /** Default 127.0.0.1:9092; port 0 takes a free one. */
-  readonly listen?: { readonly host: string; readonly port: number }
-  /** Where clients are told to connect; by default where the log listens. */
-  readonly advertised?: { readonly host: string; readonly port: number }
+  /** A single listener that asks nothing of its clients. Default 127.0.0.1:9092; port 0 takes a free one. */
+  readonly listen?: HostAndPort
+  /** Where its clients are told to connect; by default where the log listens. */
+  readonly advertised?: HostAndPort
+  /** Instead of `listen`: several listeners, or some with TLS or SASL. */
+  readonly listeners?: readonly ListenerOptions[]
+  /** Lets listeners that ask nobody who they are be reached from other machines. Default false. */
+  readonly allowAnonymousBeyondLoopback?: boolean
   /** Kafka's broker settings by name; see `BROKER_SETTINGS`. */
   readonly config?: Partial<BrokerConfig>
   /** Hears what happens in the log; default: nobody. */
@@ -25,40 +32,55 @@ export interface LogOptions {
 
 /** A log that runs in a thread of its own. `await using log = await startLog(…)` closes it at the end of the scope. */
 export interface RunningLog extends AsyncDisposable {
+  /** The first listener's. */
   readonly host: string
   readonly port: number
-  /** `host:port`, as clients want it. */
+  /** `host:port` of the first listener, as clients want it. */
   readonly bootstrap: string
+  readonly listeners: readonly RunningListener[]
+  /**
+   * How clients of this same process come in, whatever the listeners ask of others: what `connectClient` and a job's `log`
+   * take. They may do everything. Its password is good until the log ends; give it to nobody else.
+   */
+  readonly internal: LogAccess
   readonly clusterId: string
   /** Resolves when the log has ended, with the error when it was not closed on purpose. */
   readonly ended: Promise<Error | undefined>
   metrics(): Promise<BrokerMetrics>
+  /**
+   * Reads the listeners' certificates anew, as happens by itself every ten seconds; connections that are made from now on
+   * are shown the new ones. Where one cannot be used the old one stays.
+   */
+  reloadCertificates(): Promise<readonly CertificateReload[]>
   /** Answers what is in work, closes all connections, and leaves the data as after a clean shutdown. */
   close(): Promise<void>
+}
+
+/** An address, and what to log in with where that is asked for. */
+export interface LogAccess {
+  /** `host:port`. */
+  readonly bootstrap: string
+  readonly security?: {
+    readonly sasl: {
+      readonly mechanism: 'PLAIN'
+      readonly username: string
+      readonly password: string
+    }
+  }
 }
 
 const DEFAULT_LISTEN = { host: '127.0.0.1', port: 9092 }
 
 /**
  * Starts the log and resolves once clients can connect. Throws what `startBroker` throws (`MR_ADDRESS_IN_USE`,
- * `MR_DATA_DIR_IN_USE`, `MR_CONFIG_INVALID` …), and `MR_LOG_ENDED` when it ends while starting.
+ * `MR_DATA_DIR_IN_USE`, `MR_CONFIG_INVALID`, `MR_OPEN_LISTENER`, `MR_TLS_INVALID` …), and `MR_LOG_ENDED` when it ends while starting.
  */
 export async function startLog(options: LogOptions): Promise<RunningLog> {
-  const {
-    world = nodeWorld(),
-    dataPath,
-    listen = DEFAULT_LISTEN,
-    advertised,
-    config,
-    report = reportNothing,
-    signal,
-  } = options
+  const { world = nodeWorld(), report = reportNothing, signal, ...rest } = options
   signal?.throwIfAborted()
   const data: LogWorkerData = {
-    dataPath,
-    listen,
-    ...(advertised && { advertised }),
-    ...(config && { config }),
+    ...rest,
+    ...(rest.listen === undefined && rest.listeners === undefined && { listen: DEFAULT_LISTEN }),
   }
   const worker = world.workers.spawn({
     entry: new URL('./log-worker.ts', import.meta.url),
@@ -78,9 +100,10 @@ export async function startLog(options: LogOptions): Promise<RunningLog> {
 class LogThread implements RunningLog {
   readonly #worker: WorkerHandle
   readonly #metricsWanted: ((metrics: BrokerMetrics | undefined) => void)[] = []
-  host = ''
-  port = 0
+  readonly #reloadsWanted: ((reloads: readonly CertificateReload[] | undefined) => void)[] = []
+  listeners: readonly RunningListener[] = []
   clusterId = ''
+  internal: LogAccess = { bootstrap: '' }
   #ended = false
 
   static async started(worker: WorkerHandle, report: Report): Promise<LogThread> {
@@ -90,9 +113,10 @@ class LogThread implements RunningLog {
         const from = message as FromLogWorker
         if (from.kind === 'report') report(from.level, from.event, from.fields)
         else if (from.kind === 'metrics') log.#metricsWanted.shift()?.(from.metrics)
+        else if (from.kind === 'certificates reloaded') log.#reloadsWanted.shift()?.(from.reloads)
         else {
-          log.host = from.host
-          log.port = from.port
+          log.listeners = from.listeners
+          log.internal = accessOf(from.internal)
           log.clusterId = from.clusterId
           resolve()
         }
@@ -108,11 +132,20 @@ class LogThread implements RunningLog {
     void worker.ended.then(() => {
       this.#ended = true
       for (const tell of this.#metricsWanted.splice(0)) tell(undefined)
+      for (const tell of this.#reloadsWanted.splice(0)) tell(undefined)
     })
   }
 
+  get host(): string {
+    return this.listeners[0]!.host
+  }
+
+  get port(): number {
+    return this.listeners[0]!.port
+  }
+
   get bootstrap(): string {
-    return `${this.host.includes(':') ? `[${this.host}]` : this.host}:${this.port}`
+    return addressText(this)
   }
 
   get ended(): Promise<Error | undefined> {
@@ -129,6 +162,16 @@ class LogThread implements RunningLog {
     return metrics
   }
 
+  async reloadCertificates(): Promise<readonly CertificateReload[]> {
+    if (this.#ended) throw ended()
+    const reloads = await new Promise<readonly CertificateReload[] | undefined>((resolve) => {
+      this.#reloadsWanted.push(resolve)
+      this.#post({ kind: 'reload certificates' })
+    })
+    if (reloads === undefined) throw ended()
+    return reloads
+  }
+
   async close(): Promise<void> {
     if (!this.#ended) this.#post({ kind: 'close' })
     const error = await this.#worker.ended
@@ -142,6 +185,18 @@ class LogThread implements RunningLog {
   #post(message: ToLogWorker): void {
     this.#worker.post(message)
   }
+}
+
+function accessOf(internal: InternalAccess): LogAccess {
+  const { login } = internal
+  const bootstrap = addressText(internal)
+  return login === undefined
+    ? { bootstrap }
+    : { bootstrap, security: { sasl: { mechanism: 'PLAIN', ...login } } }
+}
+
+function addressText({ host, port }: HostAndPort): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
 function ended(): MillraceError {

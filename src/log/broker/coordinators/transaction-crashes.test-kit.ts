@@ -30,7 +30,7 @@ import {
 import { startBroker, type Broker } from '../broker.ts'
 import { batchOf, WireClient } from '../wire-client.test-kit.ts'
 
-const LISTEN = { host: 'server', port: 9092 }
+const LISTEN = { host: '127.0.0.1', port: 9092 }
 const TOPIC = 'data'
 const GROUP = 'group'
 const PARTITIONS = 3

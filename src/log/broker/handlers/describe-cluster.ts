@@ -3,7 +3,7 @@ import type {
   DescribeClusterResponseInput,
 } from '../../protocol/apis/describe-cluster.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
-import { CLUSTER_OPERATIONS } from '../authorized-operations.ts'
+import { clusterOperations } from '../security/access.ts'
 import type { Handler } from '../services.ts'
 
 const BROKERS = 1
@@ -11,9 +11,10 @@ const BROKERS = 1
 /** DescribeCluster: the one node, which is its own controller. Controllers as such (endpoint type 2) are not served. */
 export const handleDescribeCluster: Handler<DescribeClusterRequest, DescribeClusterResponseInput> = (
   request,
-  { services },
+  context,
 ) => {
-  const { logDirectory, advertised } = services
+  const { logDirectory } = context.services
+  const { advertised } = context.connection
   const { clusterId, nodeId } = logDirectory
   if (request.endpointType !== BROKERS) {
     const errorMessage = `This node serves the endpoint type ${BROKERS} (brokers) only.`
@@ -31,6 +32,8 @@ export const handleDescribeCluster: Handler<DescribeClusterRequest, DescribeClus
     clusterId,
     controllerId: nodeId,
     brokers: [{ brokerId: nodeId, host: advertised.host, port: advertised.port }],
-    ...(request.includeClusterAuthorizedOperations && { clusterAuthorizedOperations: CLUSTER_OPERATIONS }),
+    ...(request.includeClusterAuthorizedOperations && {
+      clusterAuthorizedOperations: clusterOperations(context),
+    }),
   }
 }

@@ -3,7 +3,8 @@ import type {
   FindCoordinatorResponseInput,
 } from '../../protocol/apis/find-coordinator.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
-import type { BrokerServices, Handler } from '../services.ts'
+import { AclOperation, mayOnGroup, mayOnTransactionalId } from '../security/access.ts'
+import type { Handler, RequestContext } from '../services.ts'
 
 const SEVERAL_KEYS_FROM = 4
 const GROUP = 0
@@ -12,39 +13,60 @@ const TRANSACTION = 1
 /** FindCoordinator: this broker coordinates everything. Asking creates the coordinator's internal topic. */
 export const handleFindCoordinator: Handler<FindCoordinatorRequest, FindCoordinatorResponseInput> = (
   request,
-  { apiVersion, services },
+  context,
 ) => {
-  const { errorCode, errorMessage } = check(request, services)
-  const found = errorCode === ErrorCode.NONE
-  const node = {
-    nodeId: found ? services.logDirectory.nodeId : -1,
-    host: found ? services.advertised.host : '',
-    port: found ? services.advertised.port : -1,
-    errorCode,
-    errorMessage,
+  if (context.apiVersion < SEVERAL_KEYS_FROM) return find(request.keyType, request.key, context)
+  return {
+    coordinators: request.coordinatorKeys.map((key) => ({ key, ...find(request.keyType, key, context) })),
   }
-  if (apiVersion < SEVERAL_KEYS_FROM) return node
-  return { coordinators: request.coordinatorKeys.map((key) => ({ key, ...node })) }
 }
 
-function check(
-  request: FindCoordinatorRequest,
-  services: BrokerServices,
-): { errorCode: ErrorCode; errorMessage: string | null } {
-  switch (request.keyType) {
+interface Coordinator extends Answer {
+  readonly nodeId: number
+  readonly host: string
+  readonly port: number
+}
+
+function find(keyType: number, key: string, context: RequestContext): Coordinator {
+  const { logDirectory } = context.services
+  const { advertised } = context.connection
+  const answer = check(keyType, key, context)
+  if (answer.errorCode !== ErrorCode.NONE) return { nodeId: -1, host: '', port: -1, ...answer }
+  return { nodeId: logDirectory.nodeId, host: advertised.host, port: advertised.port, ...answer }
+}
+
+interface Answer {
+  readonly errorCode: ErrorCode
+  readonly errorMessage: string | null
+}
+
+function check(keyType: number, key: string, context: RequestContext): Answer {
+  const { services } = context
+  switch (keyType) {
     case GROUP:
+      if (!mayOnGroup(context, AclOperation.DESCRIBE, key))
+        return {
+          errorCode: ErrorCode.GROUP_AUTHORIZATION_FAILED,
+          errorMessage: 'Group authorization failed.',
+        }
       return available(services.groups.available())
     case TRANSACTION:
+      if (!mayOnTransactionalId(context, AclOperation.DESCRIBE, key)) {
+        return {
+          errorCode: ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+          errorMessage: 'Transactional Id authorization failed.',
+        }
+      }
       return available(services.transactions.available())
     default:
       return {
         errorCode: ErrorCode.INVALID_REQUEST,
-        errorMessage: `Coordinators of type ${request.keyType} are not served here.`,
+        errorMessage: `Coordinators of type ${keyType} are not served here.`,
       }
   }
 }
 
-function available(yes: boolean): { errorCode: ErrorCode; errorMessage: string | null } {
+function available(yes: boolean): Answer {
   if (yes) return { errorCode: ErrorCode.NONE, errorMessage: null }
   return {
     errorCode: ErrorCode.COORDINATOR_NOT_AVAILABLE,

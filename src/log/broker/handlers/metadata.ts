@@ -2,24 +2,34 @@ import type { MetadataRequest, MetadataResponseInput } from '../../protocol/apis
 import { ErrorCode } from '../../protocol/error-code.ts'
 import { ZERO_UUID } from '../../protocol/field.ts'
 import type { Topic } from '../../storage/log-directory.ts'
-import { CLUSTER_OPERATIONS, TOPIC_OPERATIONS } from '../authorized-operations.ts'
-import type { BrokerServices, Handler } from '../services.ts'
+import { CONSUMER_OFFSETS, TRANSACTION_STATE } from '../coordinators/internal-topics.ts'
+import {
+  AclOperation,
+  authorizedOperations,
+  clusterOperations,
+  mayOnTopic,
+  showsOnCluster,
+  showsTopic,
+} from '../security/access.ts'
+import type { Handler, RequestContext } from '../services.ts'
 import { topicNameProblem } from '../topic-catalog.ts'
 
 /** Versions 10 and 11 have fields for ids and null names, but Kafka takes neither before version 12. */
 const IDS_FROM = 12
 
+const INTERNAL_TOPICS: ReadonlySet<string> = new Set([CONSUMER_OFFSETS, TRANSACTION_STATE])
+
 type TopicMetadata = NonNullable<MetadataResponseInput['topics']>[number]
 
 /**
  * Metadata: brokers, topics, partitions. Asking for a topic by name creates it when both the client and the broker
- * allow it; before version 4 clients could not refuse.
+ * allow it; before version 4 clients could not refuse. Topics that the client may not describe are left out of all, and
+ * refused where they are named.
  */
-export const handleMetadata: Handler<MetadataRequest, MetadataResponseInput> = (
-  request,
-  { apiVersion, services },
-) => {
-  const { logDirectory, advertised } = services
+export const handleMetadata: Handler<MetadataRequest, MetadataResponseInput> = (request, context) => {
+  const { apiVersion, services } = context
+  const { logDirectory } = services
+  const { advertised } = context.connection
   const { nodeId } = logDirectory
   const all = request.topics === null || (apiVersion === 0 && request.topics.length === 0)
   const mayCreate =
@@ -30,33 +40,56 @@ export const handleMetadata: Handler<MetadataRequest, MetadataResponseInput> = (
   const topics = misused
     ? asked.map(({ name }) => failed(name ?? '', ErrorCode.INVALID_REQUEST))
     : all
-      ? Array.from(logDirectory.topics(), (topic) => describe(topic, nodeId))
+      ? Array.from(logDirectory.topics())
+          .filter(({ name }) => showsTopic(context, AclOperation.DESCRIBE, name))
+          .map((topic) => describe(topic, nodeId))
       : distinct(asked).map(({ name, topicId }) =>
-          name === null ? byId(services, topicId) : byName(services, name, mayCreate),
+          name === null ? byId(context, topicId) : byName(context, name, mayCreate),
         )
   return {
     brokers: [{ nodeId, host: advertised.host, port: advertised.port }],
     clusterId: logDirectory.clusterId,
     controllerId: nodeId,
     topics: request.includeTopicAuthorizedOperations
-      ? topics.map((topic) => ({ ...topic, topicAuthorizedOperations: TOPIC_OPERATIONS }))
+      ? topics.map((topic) => withOperations(topic, context))
       : topics,
-    ...(request.includeClusterAuthorizedOperations && { clusterAuthorizedOperations: CLUSTER_OPERATIONS }),
+    ...(request.includeClusterAuthorizedOperations && {
+      clusterAuthorizedOperations: clusterOperations(context),
+    }),
   }
 }
 
-function byId(services: BrokerServices, topicId: string): TopicMetadata {
-  const topic = services.logDirectory.topicById(topicId)
-  if (topic === undefined)
-    return { errorCode: ErrorCode.UNKNOWN_TOPIC_ID, name: null, topicId, partitions: [] }
-  return describe(topic, services.logDirectory.nodeId)
+function withOperations(topic: TopicMetadata, context: RequestContext): TopicMetadata {
+  const { errorCode, name } = topic
+  if (errorCode !== ErrorCode.NONE || name === null || name === undefined) return topic
+  return { ...topic, topicAuthorizedOperations: authorizedOperations(context, 'TOPIC', name) }
 }
 
-function byName(services: BrokerServices, name: string, mayCreate: boolean): TopicMetadata {
+function byId(context: RequestContext, topicId: string): TopicMetadata {
+  const { logDirectory } = context.services
+  const topic = logDirectory.topicById(topicId)
+  const refused = (errorCode: ErrorCode): TopicMetadata => ({
+    errorCode,
+    name: null,
+    topicId,
+    partitions: [],
+  })
+  if (topic === undefined) return refused(ErrorCode.UNKNOWN_TOPIC_ID)
+  if (!mayOnTopic(context, AclOperation.DESCRIBE, topic.name))
+    return refused(ErrorCode.TOPIC_AUTHORIZATION_FAILED)
+  return describe(topic, logDirectory.nodeId)
+}
+
+function byName(context: RequestContext, name: string, mayCreate: boolean): TopicMetadata {
+  const { services } = context
+  if (!mayOnTopic(context, AclOperation.DESCRIBE, name))
+    return failed(name, ErrorCode.TOPIC_AUTHORIZATION_FAILED)
   const topic = services.logDirectory.topic(name)
   if (topic !== undefined) return describe(topic, services.logDirectory.nodeId)
   if (topicNameProblem(name) !== undefined) return failed(name, ErrorCode.INVALID_TOPIC_EXCEPTION)
   if (!mayCreate) return failed(name, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+  if (!showsOnCluster(context, AclOperation.CREATE) && !mayOnTopic(context, AclOperation.CREATE, name))
+    return failed(name, ErrorCode.TOPIC_AUTHORIZATION_FAILED)
   const created = services.topics.create({ name, partitions: -1, replicationFactor: -1, config: {} })
   return created.kind === 'created'
     ? describe(created.topic, services.logDirectory.nodeId)
@@ -64,7 +97,7 @@ function byName(services: BrokerServices, name: string, mayCreate: boolean): Top
 }
 
 function failed(name: string, errorCode: ErrorCode): TopicMetadata {
-  return { errorCode, name, topicId: ZERO_UUID, partitions: [] }
+  return { errorCode, name, topicId: ZERO_UUID, isInternal: INTERNAL_TOPICS.has(name), partitions: [] }
 }
 
 function describe(topic: Topic, nodeId: number): TopicMetadata {

@@ -2,8 +2,11 @@ import type { SaslHandshakeRequest, SaslHandshakeResponseInput } from '../../pro
 import { ErrorCode } from '../../protocol/error-code.ts'
 import type { Handler } from '../services.ts'
 
-/** SaslHandshake: listeners have no authentication; the error tells a client that its security protocol is wrong. */
-export const handleSaslHandshake: Handler<SaslHandshakeRequest, SaslHandshakeResponseInput> = () => ({
-  errorCode: ErrorCode.ILLEGAL_SASL_STATE,
-  mechanisms: [],
-})
+/** SaslHandshake: chooses a mechanism. Where the listener has no SASL, the error tells a client that it should not try. */
+export const handleSaslHandshake: Handler<SaslHandshakeRequest, SaslHandshakeResponseInput> = (
+  { mechanism },
+  { apiVersion, connection: { sasl } },
+) =>
+  sasl === undefined
+    ? { errorCode: ErrorCode.ILLEGAL_SASL_STATE, mechanisms: [] }
+    : sasl.handshake(mechanism, apiVersion)

@@ -28,6 +28,8 @@ function connectionOf(principal: Principal): ClientConnection {
     clientHost: '/10.0.0.1',
     clientId: 'test',
     listener: 'default',
+    advertised: { host: 'here', port: 9092 },
+    sasl: undefined,
     principal,
     softwareName: '',
     softwareVersion: '',

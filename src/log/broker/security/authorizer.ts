@@ -11,7 +11,7 @@ import type { ClientConnection } from '../services.ts'
 import { AclOperation, nameOfCode, ResourceType } from './access-codes.ts'
 import type { AccessRules } from './access-rules.ts'
 import { canonicalHost } from './canonical-host.ts'
-import { type Principal, principalText } from './principal.ts'
+import { INTERNAL, type Principal, principalText } from './principal.ts'
 import type { Asker } from './rule-index.ts'
 
 export interface Authorizer {
@@ -131,7 +131,7 @@ export class RuleAuthorizer implements Authorizer {
       version,
       principal: connection.principal,
       asker: { principal, host: canonicalHost(connection.clientHost.slice(1)) },
-      isSuperUser: this.#options.superUsers.has(principal),
+      isSuperUser: connection.principal === INTERNAL || this.#options.superUsers.has(principal),
       byKey: new Map(),
     }
     this.#decided.set(connection, decided)
