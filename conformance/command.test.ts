@@ -17,6 +17,8 @@ import { lacking } from './tools/target.ts'
 
 interface Server extends AsyncDisposable {
   readonly address: string
+  readonly dataPath: string
+  stop(): Promise<void>
 }
 
 interface Said {
@@ -46,6 +48,12 @@ describe('the command against Millrace', () => {
   commandSuite({ start: () => startMillrace(), authorizes: false, hangs: false })
 })
 
+async function runOffline(args: readonly string[], input = ''): Promise<Said> {
+  const all = ['--conditions=millrace-source', bin, ...args]
+  const { exitCode, stdout, stderr } = await runCommand({ command: process.execPath, args: all }, { input })
+  return { code: exitCode, out: stdout, err: stderr }
+}
+
 function commandSuite(options: {
   readonly start: () => Promise<Server>
   /** Whether it keeps access rules and users. */
@@ -65,11 +73,8 @@ function commandSuite(options: {
     await server[Symbol.asyncDispose]()
   })
 
-  async function run(args: readonly string[], input = ''): Promise<Said> {
-    const all = ['--conditions=millrace-source', bin, ...args, '--kafka', server.address]
-    const { exitCode, stdout, stderr } = await runCommand({ command: process.execPath, args: all }, { input })
-    return { code: exitCode, out: stdout, err: stderr }
-  }
+  const run = (args: readonly string[], input = ''): Promise<Said> =>
+    runOffline([...args, '--kafka', server.address], input)
 
   async function ok(args: readonly string[], input = ''): Promise<Said> {
     const said = await run(args, input)
@@ -262,5 +267,34 @@ function commandSuite(options: {
     assert.equal((await run(['acls', 'remove'])).code, 2)
     await ok(['acls', 'remove', '--all'])
     assert.deepEqual(await json(['acls', 'list']), [])
+  })
+
+  it('its files are whole, of a running server and of one that has ended', async () => {
+    const dump = (...args: readonly string[]): Promise<Said> =>
+      runOffline(['dump-log', server.dataPath, ...args])
+    const running = await dump('--quiet')
+    assert.deepEqual([running.code, running.out], [0, ''], running.out)
+    await server.stop()
+    const ended = await dump('--records', '--json')
+    assert.equal(ended.code, 0, ended.err)
+    const lines = ended.out
+      .trim()
+      .split('\n')
+      .map(
+        (line) =>
+          JSON.parse(line) as {
+            readonly file: string
+            readonly kind: string
+            readonly meaning?: { kind: string }
+          },
+      )
+    const read = lines.filter(({ file, kind }) => kind === 'record' && file.includes('read-0'))
+    assert.equal(read.length, 10)
+    assert.ok(lines.some(({ kind }) => kind === 'aborted-transaction'))
+    assert.ok(lines.some(({ kind }) => kind === 'producer'))
+    assert.ok(
+      lines.some(({ meaning }) => meaning?.kind === 'offset'),
+      'what groups have committed is understood',
+    )
   })
 }

@@ -8,6 +8,7 @@ import { addAcls } from './acls.ts'
 import { addConfig } from './config.ts'
 import { addConfigs } from './configs.ts'
 import { addConsume } from './consume.ts'
+import { addDumpLog } from './dump-log.ts'
 import { addGroups } from './groups.ts'
 import { addList, addSavepoint } from './jobs.ts'
 import { ExitCode } from './output.ts'
@@ -36,7 +37,7 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
   })
   try {
     await program().parseAsync(argv)
-    return ExitCode.OK
+    return Number(process.exitCode ?? ExitCode.OK)
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.OK : ExitCode.USAGE
     reportFailure(error)
@@ -64,6 +65,7 @@ function program(): Command {
   addGroups(command)
   addConfigs(command)
   addConfig(command)
+  addDumpLog(command)
   addUsers(command)
   addAcls(command)
   addTransactions(command)
