@@ -2,12 +2,20 @@ import type { Report } from '../../base/report.ts'
 import type { World } from '../../world/world.ts'
 import type { SecuredLog } from '../connector/connector-context.ts'
 
+/** A log as `startLog` gives it. */
+export interface StartedLog {
+  readonly host: string
+  readonly port: number
+  /** How clients of its own process come in. */
+  readonly internal?: { readonly bootstrap: string; readonly security?: SecuredLog['security'] }
+}
+
 export interface RunJobOptions {
   /**
    * The log the job's Kafka sources and sinks use, unless they name another: `host:port`, a started log, or a cluster
    * that has to be shown who comes (plain data only where the job is given as a module: it goes to workers).
    */
-  readonly log?: string | { readonly host: string; readonly port: number } | SecuredLog
+  readonly log?: string | StartedLog | SecuredLog
   /** Subtasks of every step. More than one use one thread each when the job is given as a module. Default: 1. */
   readonly parallelism?: number
   /** Key groups, the most subtasks the job can ever be restored with. Default: 128. Keep it for the job's lifetime. */

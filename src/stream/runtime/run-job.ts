@@ -224,6 +224,10 @@ function savepointOf(world: World, path: string | undefined): Manifest | undefin
 
 function bootstrapOf(log: RunJobOptions['log']): LogAddress | undefined {
   if (typeof log !== 'object' || 'security' in log) return log
+  if ('internal' in log && log.internal !== undefined) {
+    const { bootstrap, security } = log.internal
+    return security === undefined ? bootstrap : { bootstrap, security }
+  }
   return `${log.host}:${log.port}`
 }
 

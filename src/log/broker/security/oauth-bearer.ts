@@ -24,7 +24,7 @@ export interface OAuthBearerSettings extends Omit<OAuthBearerOptions, 'jwksCa'> 
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA']
 const HOUR_MS = 3_600_000
 const CLOCK_SKEW_MS = 30_000
-const CLIENT_FIRST = /^n,(?:a=([^,]*))?,\x01((?:[A-Za-z]+=[\x20-\x7e\t\r\n]*\x01)*)\x01$/
+const GS2_HEADER = /^n,(?:a=([^,]*))?,$/
 const BEARER = /^bearer +([\w.~+/-]+=*)$/i
 
 export function oauthBearerMechanism(settings: OAuthBearerSettings): SaslMechanism {
@@ -43,13 +43,12 @@ class OAuthBearerExchange implements SaslExchange {
 
   async step(message: Buffer): Promise<SaslStep> {
     if (this.#refused !== undefined) return { kind: 'failed', ...this.#refused }
-    const match = CLIENT_FIRST.exec(message.toString('latin1'))
-    const pairs = match?.[2]!.split('\x01').map((pair) => pair.split(/=(.*)/s))
-    const token = BEARER.exec(pairs?.find(([key]) => key === 'auth')?.[1] ?? '')?.[1]
-    if (token === undefined) {
+    const first = readFirst(message)
+    if (first === undefined) {
       const told = 'Invalid OAUTHBEARER client first message'
       return { kind: 'failed', told, reason: 'a malformed message' }
     }
+    const { authorizationId, token } = first
     const verdict = await this.#tokens.check(token)
     if (verdict.kind === 'refused') {
       const told = JSON.stringify({ status: verdict.status })
@@ -57,13 +56,24 @@ class OAuthBearerExchange implements SaslExchange {
       return { kind: 'challenge', message: Buffer.from(told) }
     }
     const { user, expiresAtMs } = verdict
-    const authorizationId = match?.[1] ?? ''
     if (authorizationId !== '' && authorizationId !== user) {
       const told = `Authentication failed: Client requested an authorization id (${authorizationId}) that is different from the token's principal name (${user})`
       return { kind: 'failed', told, reason: 'wants to act for somebody else', user }
     }
     return { kind: 'succeeded', message: NOTHING, user, expiresAtMs }
   }
+}
+
+/** Key-value pairs stand between control characters, after the header and before an empty one; `auth` has the token. */
+function readFirst(
+  message: Buffer,
+): { readonly authorizationId: string; readonly token: string } | undefined {
+  const [header = '', ...pairs] = message.toString('utf8').split('\u0001')
+  const match = GS2_HEADER.exec(header)
+  const auth = pairs.find((pair) => pair.startsWith('auth='))
+  const token = BEARER.exec(auth?.slice('auth='.length) ?? '')?.[1]
+  if (match === null || token === undefined || pairs.at(-1) !== '' || pairs.at(-2) !== '') return undefined
+  return { authorizationId: match[1] ?? '', token }
 }
 
 type Verdict =
