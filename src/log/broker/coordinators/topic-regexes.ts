@@ -1,7 +1,6 @@
-import type { RE2JS } from 're2js'
+import type * as Re2 from 're2js'
 import type { CompiledRegex, TopicRegexes } from '../../coordinator/group/consumer/topics-view.ts'
 
-type Engine = typeof RE2JS
 type Compiled = CompiledRegex & { readonly kind: 'compiled' }
 
 /** Longer than any sensible expression for names of at most 249 characters. */
@@ -17,11 +16,11 @@ const MAX_VERDICTS = 20_000
  */
 export class Re2TopicRegexes implements TopicRegexes {
   readonly #kept = new Map<string, Compiled>()
-  #engine: Engine | undefined
+  #engine: typeof Re2 | undefined
 
   /** Has to have resolved before `compile` is called. */
   async load(): Promise<void> {
-    this.#engine ??= (await import('re2js')).RE2JS
+    this.#engine ??= await import('re2js')
   }
 
   compile(source: string): CompiledRegex {
@@ -32,18 +31,24 @@ export class Re2TopicRegexes implements TopicRegexes {
     if (source.length > MAX_LENGTH)
       return { kind: 'invalid', reason: `it is longer than ${MAX_LENGTH} characters` }
     try {
-      const compiled = remembering(this.#engine.compile(source))
+      const compiled = remembering(this.#engine.RE2JS.compile(source))
       if (this.#kept.size >= MAX_KEPT) this.#kept.clear()
       this.#kept.set(source, compiled)
       return compiled
     } catch (error) {
-      return { kind: 'invalid', reason: error instanceof Error ? error.message : String(error) }
+      return { kind: 'invalid', reason: reasonOf(error, this.#engine) }
     }
   }
 }
 
+/** What is wrong without the prefix and the expression, which the engine's messages repeat. */
+function reasonOf(error: unknown, engine: typeof Re2): string {
+  if (error instanceof engine.RE2JSSyntaxException) return error.getDescription()
+  return error instanceof Error ? error.message : String(error)
+}
+
 /** Topics are matched again whenever one comes or goes: what is known of the others is remembered. */
-function remembering(regex: RE2JS): Compiled {
+function remembering(regex: Re2.RE2JS): Compiled {
   const verdicts = new Map<string, boolean>()
   return {
     kind: 'compiled',

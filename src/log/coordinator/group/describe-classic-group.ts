@@ -47,7 +47,7 @@ export function describeClassicGroup(groupId: string, group: ConsumerGroup | und
       clientId: member.clientId,
       clientHost: member.clientHost,
       memberMetadata: stable ? metadataFor(member, group.protocolName) : NO_BYTES,
-      memberAssignment: stable ? member.assignment : NO_BYTES,
+      memberAssignment: member.assignment,
     })),
   }
 }

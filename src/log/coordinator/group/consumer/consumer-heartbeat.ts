@@ -260,9 +260,7 @@ function problemWith(
       return invalid('RebalanceTimeoutMs must be provided in first request.')
     if (request.topicPartitions === null || request.topicPartitions.length > 0)
       return invalid('TopicPartitions must be empty when (re-)joining.')
-    const subscribes =
-      (request.subscribedTopicNames ?? []).length > 0 || (request.subscribedTopicRegex ?? '') !== ''
-    if (!subscribes)
+    if (request.subscribedTopicNames === null && (request.subscribedTopicRegex ?? '') === '')
       return invalid(
         'Either SubscribedTopicNames or SubscribedTopicRegex must be non-null when (re-)joining.',
       )

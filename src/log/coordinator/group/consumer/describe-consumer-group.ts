@@ -2,6 +2,7 @@ import { ErrorCode } from '../../../protocol/error-code.ts'
 import type { ConsumerGroup } from '../consumer-group.ts'
 import type { GroupSurroundings } from '../group-step.ts'
 import { NO_ASSIGNMENT, type ConsumerMember, type ConsumerMembership } from './consumer-membership.ts'
+import type { CurrentValue } from './consumer-record.ts'
 import type { TopicsView } from './topics-view.ts'
 
 /** A group as ConsumerGroupDescribe shows it. */
@@ -84,13 +85,23 @@ function describeMember(
     clientHost: value.clientHost,
     subscribedTopicNames: value.subscribedTopicNames,
     subscribedTopicRegex: value.subscribedTopicRegex,
-    assignment: described(
-      topics,
-      Array.from(current.assigned, ([topicId, partitions]) => [topicId, [...partitions.keys()]]),
-    ),
+    assignment: described(topics, held(current)),
     targetAssignment: described(topics, membership.targets.get(id) ?? NO_ASSIGNMENT),
     memberType: value.classic === null ? 1 : 0,
   }
+}
+
+/** What a member has, and what it is to give up and has not yet. */
+function held({ assigned, pendingRevocation }: CurrentValue): Map<string, number[]> {
+  const partitions = new Map<string, number[]>()
+  for (const owned of [assigned, pendingRevocation]) {
+    for (const [topicId, epochs] of owned)
+      partitions.set(
+        topicId,
+        [...(partitions.get(topicId) ?? []), ...epochs.keys()].toSorted((one, other) => one - other),
+      )
+  }
+  return partitions
 }
 
 /** Topics that have gone are left out. */

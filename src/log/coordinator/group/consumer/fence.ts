@@ -18,4 +18,8 @@ export function fence(draft: ConsumerDraft, memberIds: ReadonlySet<string>): voi
   for (const memberId of memberIds) draft.emit(...memberTombstones(draft.step.group.id, memberId))
   matchRegexes(draft, undefined)
   raiseEpoch(draft, true)
+  if (remaining.length > 0) return
+  // Nobody is left to be assigned anything: whoever comes next does not have to wait for that.
+  const value = { epoch: draft.membership.groupEpoch, timestampMs: 0 }
+  draft.emit({ kind: 'assignment-epoch', groupId: draft.step.group.id, value })
 }

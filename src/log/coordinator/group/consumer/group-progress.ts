@@ -58,7 +58,7 @@ export function changeMember(draft: ConsumerDraft, { before, value, mayDescribe 
     !sameNames(before.value.subscribedTopicNames, value.subscribedTopicNames) ||
     before.value.subscribedTopicRegex !== value.subscribedTopicRegex
   const matchesChanged = matchRegexes(draft, mayDescribe)
-  raiseEpoch(draft, subscriptionChanged || matchesChanged || draft.membership.groupEpoch === 0)
+  raiseEpoch(draft, subscriptionChanged || matchesChanged)
   return subscriptionChanged
 }
 
@@ -124,14 +124,16 @@ export function matchRegexes(draft: ConsumerDraft, mayDescribe: MemberChange['ma
   return changed
 }
 
-/** Raises the group epoch when it must be, or when the subscribed topics are not what they were. */
+/** Raises the group epoch when it must be, or when the subscribed topics are not what they were. A group begins with 1. */
 export function raiseEpoch(draft: ConsumerDraft, must: boolean): void {
   const { group, topics } = draft.step
-  if (!must && group.topicsSeen === topics.version) return
   const { membership } = draft
+  const isNew = membership.groupEpoch === 0
+  if (!must && !isNew && group.topicsSeen === topics.version) return
   const hash = metadataHash(membership.subscribedTopics(), topics)
-  if (must || hash !== membership.metadataHash) {
-    const value = { epoch: membership.groupEpoch + 1, metadataHash: hash }
+  const raised = must || (!isNew && hash !== membership.metadataHash)
+  if (raised || isNew) {
+    const value = { epoch: Math.max(membership.groupEpoch, 1) + (raised ? 1 : 0), metadataHash: hash }
     draft.emit({ kind: 'group-epoch', groupId: group.id, value })
   }
   group.topicsSeen = topics.version
