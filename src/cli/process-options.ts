@@ -10,6 +10,8 @@ export interface ProcessOptions {
   readonly config?: string | false
   readonly listen?: Address
   readonly http?: Address | false
+  readonly schemaRegistry?: Address
+  readonly allowAnonymousBeyondLoopback?: boolean
   readonly data?: string
   readonly logLevel?: LogLevel
   readonly logFormat?: LogFormat
@@ -36,6 +38,16 @@ export function withProcessOptions(command: Command): Command {
       ).argParser(parseAddress),
     )
     .option('--no-http', 'serve no HTTP')
+    .addOption(
+      new Option(
+        '--schema-registry <HOST:PORT>',
+        'an address of its own for the schema registry, which is below /registry of --http in any case',
+      ).argParser(parseAddress),
+    )
+    .option(
+      '--allow-anonymous-beyond-loopback',
+      'let other machines in without asking who they are, where --listen or --http is such an address',
+    )
     .option('--data <DIR>', 'directory of the log, checkpoints and savepoints (default: millrace-data)')
     .addOption(
       new Option('--log-level <LEVEL>', 'least important reports to print (default: warn)').choices([

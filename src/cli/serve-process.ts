@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { MillraceError } from '../base/millrace-error.ts'
 import { processSettings, type ProcessSettings } from '../config/process-settings.ts'
 import type { Served } from '../server/serve.ts'
-import { formatAddress } from './address.ts'
+import { type Address, formatAddress } from './address.ts'
 import { securityOf } from './cluster.ts'
 import { loadConfig } from './config-file.ts'
 import type { ProcessOptions } from './process-options.ts'
@@ -13,13 +13,18 @@ export async function settingsOf(options: ProcessOptions): Promise<ProcessSettin
     ...(options.config !== undefined && { file: options.config }),
   })
   const { listeners, ...settings } = processSettings(config, resolvePath)
-  const { data, listen, http, logLevel, logFormat } = options
+  const { data, listen, http, schemaRegistry, logLevel, logFormat } = options
+  const registry = schemaRegistry ?? settings.schemaRegistry
   return {
     data: data ?? settings.data,
     listen: listen ?? settings.listen,
     // An address on the command line stands for all of the configuration's.
     ...(listeners !== undefined && listen === undefined && { listeners }),
     http: http ?? settings.http,
+    ...(registry !== undefined && { schemaRegistry: registry }),
+    ...(settings.httpToken !== undefined && { httpToken: settings.httpToken }),
+    allowAnonymousBeyondLoopback:
+      options.allowAnonymousBeyondLoopback ?? settings.allowAnonymousBeyondLoopback,
     log: { level: logLevel ?? settings.log.level, format: logFormat ?? settings.log.format },
     broker: settings.broker,
   }
@@ -35,13 +40,17 @@ export async function serveProcess(
     import('./report-log.ts'),
     securityOf(kafkaConfig),
   ])
-  const { http, listen, broker, log } = settings
+  const { http, listen, listeners, broker, log, schemaRegistry, httpToken } = settings
+  const embedded = { broker, ...(listeners === undefined ? { listen } : { listeners }) }
   try {
     return await serve({
       data: resolve(settings.data),
       http,
+      ...(schemaRegistry !== undefined && { schemaRegistry }),
+      ...(httpToken !== undefined && { httpToken }),
+      allowAnonymousBeyondLoopback: settings.allowAnonymousBeyondLoopback,
       report: reportLog(log),
-      ...(kafka === undefined ? { listen, broker } : { kafka, security }),
+      ...(kafka === undefined ? embedded : { kafka, security }),
     })
   } catch (error) {
     throw error instanceof MillraceError ? withFlag(error, settings) : error
@@ -51,11 +60,14 @@ export async function serveProcess(
 function withFlag(error: MillraceError, settings: ProcessSettings): MillraceError {
   const { code } = error
   if (code === 'MR_ADDRESS_IN_USE' && settings.listeners === undefined) {
-    const { listen, http } = settings
+    const { listen, http, schemaRegistry } = settings
+    const isTaken = (address: Address): boolean => error.place.peer === formatAddress(address)
     const taken =
-      http !== false && error.place.peer === formatAddress(http)
+      http !== false && isTaken(http)
         ? { address: http, flag: '--http', what: 'HTTP' }
-        : { address: listen, flag: '--listen', what: 'Kafka clients' }
+        : schemaRegistry !== undefined && isTaken(schemaRegistry)
+          ? { address: schemaRegistry, flag: '--schema-registry', what: 'the schema registry' }
+          : { address: listen, flag: '--listen', what: 'Kafka clients' }
     return new MillraceError({
       code,
       message: `another program listens on ${formatAddress(taken.address)}, the address for ${taken.what}.`,

@@ -7,6 +7,7 @@ const MORE = `
 Over HTTP:
   /                                                   status page
   /api/v1/jobs  /api/v1/topics  /api/v1/groups        JSON: all; one with /NAME behind it
+  /registry                                           schema registry, for clients of Confluent's
   /metrics  /healthz  /readyz                         for Prometheus and for whoever restarts what has died
 
 Examples:
@@ -31,7 +32,11 @@ export function addStart(program: Command): void {
       const settings = await settingsOf(options)
       await using served = await serveProcess(settings)
       const page = served.url === undefined ? '' : `, status page on ${served.url}`
-      terminal.out(`millrace: ready, Kafka clients on ${served.bootstrap}${page}, data in ${settings.data}`)
+      const registry =
+        settings.schemaRegistry === undefined ? '' : `, schema registry on ${served.registryUrl}`
+      terminal.out(
+        `millrace: ready, Kafka clients on ${served.bootstrap}${page}${registry}, data in ${settings.data}`,
+      )
       await Promise.race([stop, served.logEnded])
     })
 }

@@ -19,6 +19,9 @@ export interface ProcessSettings {
   readonly listen: Address
   readonly listeners?: readonly ListenerOptions[]
   readonly http: HostAndPort | false
+  readonly schemaRegistry?: Address
+  readonly httpToken?: string
+  readonly allowAnonymousBeyondLoopback: boolean
   readonly log: { readonly level: LogLevel; readonly format: LogFormat }
   readonly broker: Partial<BrokerConfig>
 }
@@ -28,7 +31,7 @@ export function processSettings(
   config: CheckedConfig,
   resolvePath: (path: string) => string = (path) => path,
 ): ProcessSettings {
-  const { data, listen, listeners, http, log, broker } = config
+  const { data, listen, listeners, http, schemaRegistry, httpToken, log, broker } = config
   return {
     // The default lies where the process is started, also when a file elsewhere is used.
     data: data === undefined ? SETTINGS.data.default : resolvePath(data),
@@ -37,6 +40,10 @@ export function processSettings(
       listeners: listeners.map((listener) => listenerOptions(listener, resolvePath)),
     }),
     http: http === false ? false : addressOf(http ?? SETTINGS.http.default),
+    ...(schemaRegistry !== undefined && { schemaRegistry: addressOf(schemaRegistry) }),
+    ...(httpToken !== undefined && { httpToken }),
+    allowAnonymousBeyondLoopback:
+      config.allowAnonymousBeyondLoopback ?? SETTINGS.allowAnonymousBeyondLoopback.default,
     log: {
       level: log?.level ?? SETTINGS.log.fields.level.default,
       format: log?.format ?? SETTINGS.log.fields.format.default,

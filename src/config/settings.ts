@@ -183,7 +183,24 @@ export const SETTINGS = {
     kind: 'address',
     orFalse: true,
     default: '127.0.0.1:8090',
-    doc: 'Where REST, metrics and the status page are; `false` serves no HTTP. It authenticates nobody: keep it on the loopback interface, or behind something that does.',
+    doc: 'Where REST, metrics and the status page are; `false` serves no HTTP. Whoever reaches it may do everything, unless there is an `httpToken`.',
+  },
+  schemaRegistry: {
+    kind: 'address',
+    orFalse: false,
+    unset: 'below `/registry` of `http` only',
+    doc: 'An address of its own for the schema registry. `httpToken` holds for it too.',
+  },
+  httpToken: {
+    kind: 'text',
+    secret: true,
+    unset: 'nobody is asked',
+    doc: 'What requests over HTTP have to show, as `Authorization: Bearer TOKEN` or as the password of any user; `/healthz` and `/readyz` are open.',
+  },
+  allowAnonymousBeyondLoopback: {
+    kind: 'flag',
+    default: false,
+    doc: 'Lets listeners that ask nobody who they are, and HTTP without a token, be reached from other machines. Only where the network itself keeps strangers out.',
   },
   log: {
     kind: 'group',

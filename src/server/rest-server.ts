@@ -11,6 +11,7 @@
  *   POST   /api/v1/jobs/:job/stop           { savepoint? } → { savepoint }
  *   GET    /api/v1/topics[/:topic]          POST /api/v1/topics { name, partitions?, config? }   DELETE /api/v1/topics/:topic
  *   GET    /api/v1/groups[/:group]
+ *   …      /registry/…                      the schema registry (`registry-routes.ts`)
  *
  * Errors are `{ code, message, place? }` with a fitting status. A page of another origin can change nothing: on a loopback
  * address only loopback names are answered to, and changes from a foreign origin are refused.
@@ -18,8 +19,10 @@
 import { fastify, type FastifyInstance } from 'fastify'
 import { MillraceError, messageOf } from '../base/millrace-error.ts'
 import type { LogClient } from '../log/client/log-client.ts'
+import type { CertificateReload } from '../log/broker/security/listeners.ts'
 import type { BrokerMetrics } from '../log/broker/broker-metrics.ts'
 import type { Clock } from '../world/world.ts'
+import { requireToken } from './access-token.ts'
 import { jobRoutes } from './job-routes.ts'
 import type { JobRegistry } from './job-registry.ts'
 import { viewJob } from './job-view.ts'
@@ -27,6 +30,8 @@ import { logRoutes } from './log-routes.ts'
 import { type GroupView, viewGroups } from './group-view.ts'
 import { type TopicView, viewTopics } from './log-view.ts'
 import { prometheusPage } from './prometheus.ts'
+import type { LazyRegistry } from './registry-request.ts'
+import { registryRoutes } from './registry-routes.ts'
 import { refuseForeignOrigins } from './same-origin.ts'
 import { STATUS_PAGE } from './status-page.ts'
 import { STATUS_PAGE_SCRIPT } from './status-page-script.ts'
@@ -42,6 +47,11 @@ export interface ServerOptions {
   readonly bootstrap?: string
   /** The embedded log's own figures. */
   readonly logMetrics?: () => Promise<BrokerMetrics>
+  /** Served below `/registry`. */
+  readonly registry?: LazyRegistry
+  /** What requests have to show; default: nothing. */
+  readonly token?: string
+  readonly reloadCertificates?: () => Promise<readonly CertificateReload[]>
 }
 
 /** The server without an address: whoever listens passes it the connections. */
@@ -50,10 +60,13 @@ export async function restServer(options: ServerOptions): Promise<FastifyInstanc
     logger: false,
     forceCloseConnections: true,
     bodyLimit: 1024 * 1024,
+    // Topics have up to 249 characters, subjects are made of their names and others.
+    routerOptions: { maxParamLength: 2_000 },
     // A body may be left out, or be null; a number is no name.
     ajv: { customOptions: { allowUnionTypes: true, coerceTypes: false } },
   })
   refuseForeignOrigins(app, options.listen.host)
+  if (options.token !== undefined) requireToken(app, options.token)
   app.setErrorHandler((error, _request, reply) => {
     const millrace = error instanceof MillraceError
     const status = millrace ? statusOf(error) : ((error as { statusCode?: number }).statusCode ?? 500)
@@ -69,6 +82,10 @@ export async function restServer(options: ServerOptions): Promise<FastifyInstanc
   statusRoutes(app, options)
   jobRoutes(app, options.jobs)
   if (options.client !== undefined) logRoutes(app, options.client)
+  const { registry } = options
+  if (registry !== undefined) {
+    app.register(async (scope) => registryRoutes(scope, registry), { prefix: '/registry' })
+  }
   await app.ready()
   return app
 }

@@ -2,8 +2,12 @@
  * One Millrace process: the embedded log (or a client of another cluster), the REST server, and the jobs that are
  * started in it. The command and `npm start` are built on this; an application may as well use its parts alone.
  */
+import { MillraceError } from '../base/millrace-error.ts'
 import { type Report, reportNothing } from '../base/report.ts'
 import type { BrokerConfig } from '../log/broker/broker-config.ts'
+import type { ListenerOptions } from '../log/broker/security/listener-options.ts'
+import { isLoopback } from '../log/broker/security/listener-settings.ts'
+import type { CertificateReload, RunningListener } from '../log/broker/security/listeners.ts'
 import { startLog, type RunningLog } from '../log/broker/start-log.ts'
 import type { LogClient } from '../log/client/client.ts'
 import type { ClientSecurity } from '../log/client/security.ts'
@@ -13,6 +17,7 @@ import type { RunningJob } from '../stream/runtime/run-job.ts'
 import { nodeWorld } from '../world/node.ts'
 import type { World } from '../world/world.ts'
 import { JobRegistry } from './job-registry.ts'
+import { lazyRegistry, type OpenableRegistry, startRegistry } from './start-registry.ts'
 import type { RunningServer } from './start-server.ts'
 
 export interface ServeOptions {
@@ -22,6 +27,10 @@ export interface ServeOptions {
   readonly data: string
   /** Where the embedded log listens; without it there is none, and `kafka` names the cluster to use. */
   readonly listen?: { readonly host: string; readonly port: number }
+  /** Instead of `listen`: several listeners, or some with TLS or SASL. */
+  readonly listeners?: readonly ListenerOptions[]
+  /** Lets listeners that ask nobody who they are, and HTTP without a token, be reached from other machines. Default false. */
+  readonly allowAnonymousBeyondLoopback?: boolean
   readonly kafka?: string
   /** What it takes to get into that cluster. Default: nothing. */
   readonly security?: ClientSecurity
@@ -29,18 +38,28 @@ export interface ServeOptions {
   readonly broker?: Partial<BrokerConfig>
   /** Where REST and the status page listen; `false` for nowhere. */
   readonly http: { readonly host: string; readonly port: number } | false
+  /** Where the schema registry has an address of its own; below `/registry` of `http` it is in any case. */
+  readonly schemaRegistry?: { readonly host: string; readonly port: number }
+  /** What requests over HTTP have to show. Default: nothing. */
+  readonly httpToken?: string
   /** Hears what happens; default: nobody. */
   readonly report?: Report
 }
 
 export interface Served extends AsyncDisposable {
-  /** `host:port` of the log. */
+  /** `host:port` of the log; of its first listener. */
   readonly bootstrap: string
+  /** Of the embedded log; none without one. */
+  readonly listeners: readonly RunningListener[]
   /** Of the status page; undefined without HTTP. */
   readonly url: string | undefined
+  /** Of the schema registry, as clients want it; undefined without HTTP. */
+  readonly registryUrl: string | undefined
   readonly client: LogClient
   /** Rejects when the embedded log ends by itself. */
   readonly logEnded: Promise<never>
+  /** Takes new certificates of the embedded log's listeners from their files at once. */
+  reloadCertificates(): Promise<readonly CertificateReload[]>
   run(job: Job | URL, options: Omit<RunJobOptions, 'log' | 'world' | 'report'>): Promise<RunningJob>
   /** Stops the jobs with a last checkpoint, then everything else. */
   close(): Promise<void>
@@ -50,34 +69,45 @@ export interface Served extends AsyncDisposable {
  * The log comes first: what else the process needs is loaded once Kafka clients can connect, what only jobs need with the
  * first job (CPU time from the start of the process to the first byte served: 380 → 250 ms).
  *
- * Throws what `startLog`, `connectClient` and `startServer` throw; nothing is left running then.
+ * Throws what `startLog`, `connectClient` and `startServer` throw, and `MR_OPEN_LISTENER` where other machines could reach
+ * HTTP and nobody would be asked; nothing is left running then.
  */
 export async function serve(options: ServeOptions): Promise<Served> {
   const { world = nodeWorld(), data, report = reportNothing } = options
+  refuseOpenHttp(options)
   await using started = new AsyncDisposableStack()
+  const { listen, listeners, allowAnonymousBeyondLoopback } = options
   const log =
-    options.listen === undefined
+    listen === undefined && listeners === undefined
       ? undefined
       : started.use(
           await startLog({
             world,
             dataPath: `${data}/log`,
-            listen: options.listen,
+            ...(listen && { listen }),
+            ...(listeners && { listeners }),
+            ...(allowAnonymousBeyondLoopback !== undefined && { allowAnonymousBeyondLoopback }),
             ...(options.broker && { config: options.broker }),
             report,
           }),
         )
   const bootstrap = log?.bootstrap ?? options.kafka ?? ''
+  const { httpToken } = options
   const { connectClient } = await import('../log/client/client.ts')
   // The embedded log lets its own process in; what is told is for another cluster.
-  const secured = log === undefined && options.security !== undefined && { security: options.security }
-  const client = await connectClient({ world, bootstrap, clientId: 'millrace-admin', ...secured })
+  const access = log?.internal ?? { bootstrap, ...(options.security && { security: options.security }) }
+  const client = await connectClient({ world, clientId: 'millrace-admin', ...access })
   started.defer(() => client.close())
   const jobs = new JobRegistry()
+  const registry = started.use(lazyRegistry(client, report))
   const server =
     options.http === false
       ? undefined
-      : started.use(await serveHttp({ http: options.http, world, jobs, client, bootstrap, log }))
+      : started.use(await serveHttp({ http: options.http, httpToken, world, jobs, client, bootstrap, log, registry }))
+  const registryServer =
+    options.schemaRegistry === undefined
+      ? undefined
+      : started.use(await startRegistry(options.schemaRegistry, { registry: registry.open, httpToken }))
   const running = new Set<RunningJob>()
   started.defer(async () => {
     await Promise.all([...running].map((job) => job[Symbol.asyncDispose]()))
@@ -85,14 +115,18 @@ export async function serve(options: ServeOptions): Promise<Served> {
   const parts = started.move()
   return {
     bootstrap,
+    listeners: log?.listeners ?? [],
     url: server?.url,
+    registryUrl: registryServer?.url ?? (server && `${server.url}/registry`),
     client,
     logEnded: log === undefined ? new Promise(() => {}) : endedByItself(log),
+    reloadCertificates: async () => (await log?.reloadCertificates()) ?? [],
     async run(job, jobOptions) {
       const checkpoint =
         jobOptions.checkpoint === false ? false : { path: `${data}/checkpoints`, ...jobOptions.checkpoint }
       const { runJob } = await import('../stream/runtime/run-job.ts')
-      const used = secured === false ? bootstrap : { bootstrap, ...secured }
+      const { security } = access
+      const used = security === undefined ? access.bootstrap : { bootstrap: access.bootstrap, security }
       const run = await runJob(job, { ...jobOptions, checkpoint, log: used, world, report })
       running.add(run)
       jobs.add(servedJob(run, { data, world }))
@@ -105,13 +139,15 @@ export async function serve(options: ServeOptions): Promise<Served> {
 
 async function serveHttp(parts: {
   readonly http: { readonly host: string; readonly port: number }
+  readonly httpToken: string | undefined
   readonly world: World
   readonly jobs: JobRegistry
   readonly client: LogClient
   readonly bootstrap: string
   readonly log: RunningLog | undefined
+  readonly registry: OpenableRegistry
 }): Promise<RunningServer> {
-  const { http, world, jobs, client, bootstrap, log } = parts
+  const { http, httpToken, world, jobs, client, bootstrap, log, registry } = parts
   const { startServer } = await import('./start-server.ts')
   return startServer({
     listen: http,
@@ -119,8 +155,25 @@ async function serveHttp(parts: {
     jobs,
     client,
     bootstrap,
-    ...(log && { logMetrics: () => log.metrics() }),
+    registry: registry.open,
+    ...(httpToken !== undefined && { token: httpToken }),
+    ...(log && { logMetrics: () => log.metrics(), reloadCertificates: () => log.reloadCertificates() }),
   })
+}
+
+/** Over HTTP everything may be done: from other machines only by those who show a token, unless that is said. */
+function refuseOpenHttp(options: ServeOptions): void {
+  const { http, schemaRegistry, httpToken, allowAnonymousBeyondLoopback = false } = options
+  if (httpToken !== undefined || allowAnonymousBeyondLoopback) return
+  for (const address of [http, schemaRegistry]) {
+    if (address === undefined || address === false || isLoopback(address.host)) continue
+    throw new MillraceError({
+      code: 'MR_OPEN_LISTENER',
+      message: 'HTTP could be reached from other machines, and asks nobody for anything.',
+      fix: 'Listen on 127.0.0.1, set httpToken, or, where everybody who reaches it may do everything, allowAnonymousBeyondLoopback.',
+      peer: `${address.host}:${address.port}`,
+    })
+  }
 }
 
 async function endedByItself(log: RunningLog): Promise<never> {

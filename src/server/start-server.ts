@@ -10,19 +10,30 @@ export interface RunningServer extends AsyncDisposable {
   close(): Promise<void>
 }
 
+/** The REST server. Throws `MR_ADDRESS_IN_USE` or `MR_LISTEN_FAILED`. */
+export function startServer(options: ServerOptions): Promise<RunningServer> {
+  return startHttp({
+    listen: options.listen,
+    load: async () => (await import('./rest-server.ts')).restServer(options),
+  })
+}
+
 /**
- * Listens for HTTP, and loads the REST server with the first connection: it is 29 MB of resident memory and 210 ms of CPU
- * time that a log which nobody watches does not need.
+ * Listens for HTTP, and loads what answers with the first connection: the REST server is 29 MB of resident memory and
+ * 210 ms of CPU time that a log which nobody watches does not need.
  *
  * Resolves once it listens. Throws `MR_ADDRESS_IN_USE` or `MR_LISTEN_FAILED`.
  */
-export async function startServer(options: ServerOptions): Promise<RunningServer> {
+export async function startHttp(options: {
+  readonly listen: { readonly host: string; readonly port: number }
+  readonly load: () => Promise<FastifyInstance>
+}): Promise<RunningServer> {
   let loading: Promise<FastifyInstance> | undefined
   const waiting = new Set<Socket>()
   const door = createServer((socket) => {
     waiting.add(socket)
     socket.on('error', () => undefined)
-    loading ??= load(options, door)
+    loading ??= loaded(options.load, door)
     void loading.then(
       ({ server }) => {
         waiting.delete(socket)
@@ -46,9 +57,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 }
 
 /** The HTTP server takes over what listens; connections that came before are handed to it one by one. */
-async function load(options: ServerOptions, door: Server): Promise<FastifyInstance> {
-  const { restServer } = await import('./rest-server.ts')
-  const app = await restServer(options)
+async function loaded(load: () => Promise<FastifyInstance>, door: Server): Promise<FastifyInstance> {
+  const app = await load()
   if (door.listening) app.server.listen(door)
   return app
 }

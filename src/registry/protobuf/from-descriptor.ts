@@ -190,7 +190,7 @@ function optionsFrom(kind: OptionsKind, options: Options = {}): readonly ProtoOp
   return Object.entries(options).flatMap(([name, value]) => {
     const type = optionType(kind, name)
     if (type === undefined || name === 'mapEntry') return []
-    const text = type === 'string' ? quoted(value as string) : String(value as string | number | boolean)
+    const text = type === 'string' ? quoted(String(value)) : String(value)
     return [{ name: snakeCase(name), value: text }]
   })
 }

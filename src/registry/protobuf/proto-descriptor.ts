@@ -88,7 +88,7 @@ export function decodeFileDescriptor(bytes: Uint8Array): FileDescriptor {
     enums: String,
     longs: String,
     bytes: String,
-  }) as FileDescriptor
+  })
 }
 
 export function encodeFileDescriptor(file: FileDescriptor): Uint8Array {
