@@ -114,6 +114,7 @@ describe('/metrics', () => {
       authenticationsSucceeded: 0,
       authenticationsFailed: 0,
       authorizationsDenied: 0,
+      requestsThrottled: 0,
       bytesIn: 100,
       bytesOut: 200,
       apis: [{ api: 'Produce', requests: 8, latencyMsTotal: 2_500, latencyMsMax: 2_000, latencyBuckets }],

@@ -15,6 +15,8 @@ export interface BrokerMetrics {
   readonly authenticationsFailed: number
   /** What clients were refused because of access rules: one for each resource of a request. */
   readonly authorizationsDenied: number
+  /** Requests after which their client had to be quiet for a while, because of a quota. */
+  readonly requestsThrottled: number
   readonly bytesIn: number
   readonly bytesOut: number
   readonly apis: readonly ApiMetrics[]
@@ -50,6 +52,7 @@ export class BrokerCounters {
   authenticationsSucceeded = 0
   authenticationsFailed = 0
   authorizationsDenied = 0
+  requestsThrottled = 0
   bytesIn = 0
   bytesOut = 0
   readonly #startedMs: number
@@ -87,6 +90,7 @@ export class BrokerCounters {
       authenticationsSucceeded: this.authenticationsSucceeded,
       authenticationsFailed: this.authenticationsFailed,
       authorizationsDenied: this.authorizationsDenied,
+      requestsThrottled: this.requestsThrottled,
       bytesIn: this.bytesIn,
       bytesOut: this.bytesOut,
       apis: [...this.#apis.values()].filter((api) => api.requests > 0).map((api) => api.snapshot()),

@@ -1,3 +1,4 @@
+import { alterClientQuotasApi } from '../protocol/apis/alter-client-quotas.ts'
 import { alterConfigsApi } from '../protocol/apis/alter-configs.ts'
 import { alterUserScramCredentialsApi } from '../protocol/apis/alter-user-scram-credentials.ts'
 import { describeUserScramCredentialsApi } from '../protocol/apis/describe-user-scram-credentials.ts'
@@ -10,6 +11,7 @@ import { deleteAclsApi } from '../protocol/apis/delete-acls.ts'
 import { deleteRecordsApi } from '../protocol/apis/delete-records.ts'
 import { deleteTopicsApi } from '../protocol/apis/delete-topics.ts'
 import { describeAclsApi } from '../protocol/apis/describe-acls.ts'
+import { describeClientQuotasApi } from '../protocol/apis/describe-client-quotas.ts'
 import { describeClusterApi } from '../protocol/apis/describe-cluster.ts'
 import { describeConfigsApi } from '../protocol/apis/describe-configs.ts'
 import { describeLogDirsApi } from '../protocol/apis/describe-log-dirs.ts'
@@ -25,6 +27,7 @@ import { produceApi } from '../protocol/apis/produce.ts'
 import { saslAuthenticateApi } from '../protocol/apis/sasl-authenticate.ts'
 import { saslHandshakeApi } from '../protocol/apis/sasl-handshake.ts'
 import { coordinatorRoutes } from './coordinator-routes.ts'
+import { handleAlterClientQuotas } from './handlers/alter-client-quotas.ts'
 import { handleAlterConfigs } from './handlers/alter-configs.ts'
 import { handleAlterPartitionReassignments } from './handlers/alter-partition-reassignments.ts'
 import { handleAlterUserScramCredentials } from './handlers/alter-user-scram-credentials.ts'
@@ -37,6 +40,7 @@ import { handleDeleteAcls } from './handlers/delete-acls.ts'
 import { handleDeleteRecords } from './handlers/delete-records.ts'
 import { handleDeleteTopics } from './handlers/delete-topics.ts'
 import { handleDescribeAcls } from './handlers/describe-acls.ts'
+import { handleDescribeClientQuotas } from './handlers/describe-client-quotas.ts'
 import { handleDescribeCluster } from './handlers/describe-cluster.ts'
 import { handleDescribeConfigs } from './handlers/describe-configs.ts'
 import { handleDescribeLogDirs } from './handlers/describe-log-dirs.ts'
@@ -76,6 +80,8 @@ export function brokerRoutes(): readonly Route[] {
     route(electLeadersApi, handleElectLeaders),
     route(alterPartitionReassignmentsApi, handleAlterPartitionReassignments),
     route(listPartitionReassignmentsApi, handleListPartitionReassignments),
+    route(describeClientQuotasApi, handleDescribeClientQuotas),
+    route(alterClientQuotasApi, handleAlterClientQuotas),
     route(describeAclsApi, handleDescribeAcls),
     route(createAclsApi, handleCreateAcls),
     route(deleteAclsApi, handleDeleteAcls),

@@ -1,3 +1,4 @@
+import { join } from 'node:path/posix'
 import { messageOf, MillraceError } from '../../base/millrace-error.ts'
 import type { Report } from '../../base/report.ts'
 import type { Timer, World } from '../../world/world.ts'
@@ -11,6 +12,8 @@ import type { CoordinatorEnvironment } from './coordinator-services.ts'
 import { FetchSessions } from './fetch-sessions.ts'
 import { BufferPool } from './buffer-pool.ts'
 import { PartitionWaiters } from './partition-waiters.ts'
+import { ClientQuotas } from './quotas/client-quotas.ts'
+import { QuotaRules } from './quotas/quota-rules.ts'
 import { Router } from './router.ts'
 import { type Admitted, Entrance, type InternalAccess } from './security/entrance.ts'
 import type { HostAndPort, ListenerOptions } from './security/listener-options.ts'
@@ -159,6 +162,7 @@ class RunningBroker implements Broker {
       dataPath,
       freeBytes: () => disk.freeBytes(dataPath),
       authorizer: openAuthorizer({ world, dataPath, config, report, metrics: this.#counters }),
+      quotas: new ClientQuotas(QuotaRules.open(disk, join(dataPath, 'millrace-quotas.json')), config),
       topics: new TopicCatalog({
         logDirectory,
         config,

@@ -1,6 +1,6 @@
 import { messageOf } from '../../base/millrace-error.ts'
 import type { Report } from '../../base/report.ts'
-import type { Clock, Connection } from '../../world/world.ts'
+import type { Clock, Connection, Timer } from '../../world/world.ts'
 import type { BrokerCounters } from './broker-metrics.ts'
 import type { BufferPool } from './buffer-pool.ts'
 import { FrameAssembler } from './frame-assembler.ts'
@@ -72,6 +72,8 @@ export class ServerConnection implements ClientConnection, SaslClient {
   #blocked = false
   #paused = false
   #processing = false
+  /** Set while the client is over a quota. */
+  #unmute: Timer | undefined
   #closing = false
   #ending = false
 
@@ -140,6 +142,7 @@ export class ServerConnection implements ClientConnection, SaslClient {
     }
     this.#waiting.length = 0
     this.#output = []
+    this.#unmute?.cancel()
     this.#countUnsent()
     for (const callback of this.#closeCallbacks) callback()
     this.#closeCallbacks.clear()
@@ -197,8 +200,16 @@ export class ServerConnection implements ClientConnection, SaslClient {
     this.#connection.end()
   }
 
+  mute(durationMs: number): void {
+    this.#unmute?.cancel()
+    this.#unmute = this.#options.clock.schedule(durationMs, () => {
+      this.#unmute = undefined
+      this.#advance()
+    })
+  }
+
   #accepting(): boolean {
-    if (this.#blocked || this.#ending) return false
+    if (this.#blocked || this.#ending || this.#unmute !== undefined) return false
     const { maxRequests } = this.#options
     return (
       this.#waiting.length < maxRequests &&

@@ -14,6 +14,8 @@ export interface Scene {
   readonly server: SimulatedMachine
   readonly simulation: Simulation
   readonly topicId: string
+  /** Another connection. */
+  connect(): Promise<WireClient>
   /** Loses power and starts again. */
   restart(): Promise<Scene>
 }
@@ -37,14 +39,15 @@ export async function withBroker(
         config: settings,
         report: reportNothing,
       })
-      const client = await WireClient.connect(laptop.world.network, LISTEN)
+      const connect = (): Promise<WireClient> => WireClient.connect(laptop.world.network, LISTEN)
+      const client = await connect()
       const { topics } = await client.call(metadataApi, 12, { topics: [{ name: 't' }] })
       const restart = (): Promise<Scene> => {
         client.close()
         server.losePower({ unsynced: 'none' })
         return open()
       }
-      return { client, server, simulation, topicId: topics[0]!.topicId, restart }
+      return { client, server, simulation, topicId: topics[0]!.topicId, connect, restart }
     }
     await body(await open())
     await broker!.close()

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { heartbeatApi } from '../protocol/apis/heartbeat.ts'
+import {
+  heartbeatApi,
+  type HeartbeatRequest,
+  type HeartbeatResponseInput,
+} from '../protocol/apis/heartbeat.ts'
 import { BrokerCounters } from './broker-metrics.ts'
 import { Router } from './router.ts'
 import { route } from './routes.ts'
@@ -16,9 +20,10 @@ describe('router', () => {
     const services = {
       clock: { monotonicMs: () => 0 },
       metrics: new BrokerCounters({ nowMonotonicMs: 0 }),
+      quotas: { active: false },
       report: (_level: string, event: string) => events.push(event),
     } as unknown as BrokerServices
-    const handle = answer as Handler<never, never>
+    const handle = answer as Handler<HeartbeatRequest, HeartbeatResponseInput>
     return { router: new Router({ routes: [route(heartbeatApi, handle)], services }), events }
   }
 

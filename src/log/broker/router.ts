@@ -7,9 +7,16 @@ import {
 } from '../protocol/request-header.ts'
 import type { ApiCounter } from './broker-metrics.ts'
 import { apiVersionsOfUnknownVersion } from './handlers/api-versions.ts'
+import { holdToQuota } from './quotas/hold-to-quota.ts'
 import type { Route } from './routes.ts'
 import type { SaslSession } from './security/sasl-session.ts'
-import { CloseConnection, NO_RESPONSE, type BrokerServices, type ClientConnection } from './services.ts'
+import {
+  type BrokerServices,
+  type ClientConnection,
+  CloseConnection,
+  type HandlerResult,
+  NO_RESPONSE,
+} from './services.ts'
 
 /** What becomes of a request: the bytes of its answer, no answer, or the end of the connection. */
 export type Outcome = readonly Buffer[] | typeof NO_RESPONSE | CloseConnection
@@ -73,7 +80,17 @@ export class Router {
     } catch (error) {
       return this.#failed(error, route, version, clientId)
     }
-    const request: Answering = { route, counter, version, correlationId, clientId, startedMs }
+    const request: Answering = {
+      route,
+      counter,
+      version,
+      correlationId,
+      clientId,
+      startedMs,
+      connection,
+      requestBytes: frame.length,
+      busyMs: this.#services.quotas.active ? this.#services.clock.monotonicMs() - startedMs : 0,
+    }
     if (!(result instanceof Promise)) return this.#answer(request, result)
     return result.then(
       (settled: unknown) => this.#answer(request, settled),
@@ -85,12 +102,19 @@ export class Router {
   #answer(request: Answering, result: unknown): Outcome {
     const { route, counter, version, correlationId, clientId, startedMs } = request
     try {
-      const outcome = this.#encode(route, version, correlationId, result)
+      const { quotas } = this.#services
+      const told = quotas.active ? this.#heldToQuota(request, result) : result
+      const outcome = this.#encode(route, version, correlationId, told)
       counter.count(this.#services.clock.monotonicMs() - startedMs)
       return outcome
     } catch (error) {
       return this.#failed(error, route, version, clientId)
     }
+  }
+
+  #heldToQuota(request: Answering, result: unknown): unknown {
+    const handled = { ...request, apiKey: request.route.api.key }
+    return holdToQuota(this.#services, handled, result as HandlerResult<object>)
   }
 
   #encode(route: Route, version: number, correlationId: number, result: unknown): Outcome {
@@ -139,4 +163,8 @@ interface Answering extends CountedRoute {
   readonly correlationId: number
   readonly clientId: string | null
   readonly startedMs: number
+  readonly connection: ClientConnection
+  readonly requestBytes: number
+  /** How long the handler kept the thread; 0 where nobody asks. */
+  readonly busyMs: number
 }

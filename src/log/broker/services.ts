@@ -7,6 +7,7 @@ import type { BrokerCounters } from './broker-metrics.ts'
 import type { GroupService, TransactionService } from './coordinator-services.ts'
 import type { FetchSessions } from './fetch-sessions.ts'
 import type { PartitionWaiters } from './partition-waiters.ts'
+import type { ClientQuotas } from './quotas/client-quotas.ts'
 import type { Authorizer } from './security/authorizer.ts'
 import type { HostAndPort } from './security/listener-options.ts'
 import type { Principal } from './security/principal.ts'
@@ -27,6 +28,8 @@ export interface BrokerServices {
   readonly freeBytes: () => number
   /** Says who may do what; handlers ask it through `security/access.ts`. */
   readonly authorizer: Authorizer
+  /** Holds clients to their quotas. */
+  readonly quotas: ClientQuotas
   /** Creates topics (validated, with the broker's defaults) and names their errors. */
   readonly topics: TopicCatalog
   /** Wakes fetches that wait for a partition to grow. */
@@ -71,6 +74,8 @@ export interface ClientConnection {
   softwareVersion: string
   /** False once the client is gone: what was waiting for it may be dropped. */
   readonly isOpen: boolean
+  /** Starts no further requests of the client for so long (KIP-219); what is in work is answered. */
+  mute(durationMs: number): void
   /** Runs `callback` once when the connection closes (soon, when it already has); returns what withdraws it. */
   onClose(callback: () => void): () => void
 }

@@ -4,9 +4,14 @@ import type {
   CreatePartitionsResponseInput,
 } from '../../protocol/apis/create-partitions.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
+import type { MutationQuota } from '../quotas/client-quotas.ts'
+import { mutationQuota, OVER_QUOTA } from '../quotas/mutation-quota.ts'
 import { AclOperation, mayOnTopic } from '../security/access.ts'
 import type { Handler, RequestContext } from '../services.ts'
 import { MAX_PARTITIONS } from '../topic-catalog.ts'
+
+/** The version whose clients know THROTTLING_QUOTA_EXCEEDED. */
+const STRICT_QUOTA_FROM = 3
 
 type Wanted = CreatePartitionsRequest['topics'][number]
 type Problem = { readonly errorCode: ErrorCode; readonly errorMessage: string }
@@ -15,14 +20,20 @@ type Problem = { readonly errorCode: ErrorCode; readonly errorMessage: string }
 export const handleCreatePartitions: Handler<CreatePartitionsRequest, CreatePartitionsResponseInput> = (
   request,
   context,
-) => ({
-  results: request.topics.map((wanted) => ({
+) => {
+  const quota = mutationQuota(context, STRICT_QUOTA_FROM)
+  const results = request.topics.map((wanted) => ({
     name: wanted.name,
-    ...(grow(wanted, request.validateOnly, context) ?? { errorCode: ErrorCode.NONE }),
-  })),
-})
+    ...(grow(wanted, request.validateOnly, { context, quota }) ?? { errorCode: ErrorCode.NONE }),
+  }))
+  return { results, throttleTimeMs: quota.throttleMs }
+}
 
-function grow(wanted: Wanted, validateOnly: boolean, context: RequestContext): Problem | undefined {
+function grow(
+  wanted: Wanted,
+  validateOnly: boolean,
+  { context, quota }: { readonly context: RequestContext; readonly quota: MutationQuota },
+): Problem | undefined {
   const { services } = context
   const { name, count, assignments } = wanted
   if (!mayOnTopic(context, AclOperation.ALTER, name))
@@ -46,6 +57,7 @@ function grow(wanted: Wanted, validateOnly: boolean, context: RequestContext): P
     return { errorCode: ErrorCode.INVALID_REPLICA_ASSIGNMENT, errorMessage }
   }
   if (validateOnly) return undefined
+  if (!quota.take(count - has)) return { errorCode: OVER_QUOTA.error, errorMessage: OVER_QUOTA.message }
   try {
     services.logDirectory.addPartitions(name, count)
   } catch (error) {

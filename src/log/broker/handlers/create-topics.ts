@@ -1,10 +1,15 @@
 import type { CreateTopicsRequest, CreateTopicsResponseInput } from '../../protocol/apis/create-topics.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
 import { topicConfigKeys } from '../../storage/topic-config.ts'
+import type { MutationQuota } from '../quotas/client-quotas.ts'
+import { mutationQuota, OVER_QUOTA } from '../quotas/mutation-quota.ts'
 import { AclOperation, mayOnTopic, showsOnCluster, showsTopic } from '../security/access.ts'
 import type { Handler, RequestContext } from '../services.ts'
 import type { TopicRefusal } from '../topic-catalog.ts'
 import { describeTopicSetting } from '../topic-settings.ts'
+
+/** The version whose clients know THROTTLING_QUOTA_EXCEEDED. */
+const STRICT_QUOTA_FROM = 6
 
 type TopicWanted = CreateTopicsRequest['topics'][number]
 type TopicAnswer = NonNullable<CreateTopicsResponseInput['topics']>[number]
@@ -15,6 +20,7 @@ export const handleCreateTopics: Handler<CreateTopicsRequest, CreateTopicsRespon
   context,
 ) => {
   const mayCreateAny = showsOnCluster(context, AclOperation.CREATE)
+  const quota = mutationQuota(context, STRICT_QUOTA_FROM)
   const times = new Map<string, number>()
   for (const { name } of request.topics) times.set(name, (times.get(name) ?? 0) + 1)
   const topics: TopicAnswer[] = []
@@ -22,7 +28,7 @@ export const handleCreateTopics: Handler<CreateTopicsRequest, CreateTopicsRespon
     if (times.get(wanted.name) === 1) {
       topics.push(
         mayCreateAny || mayOnTopic(context, AclOperation.CREATE, wanted.name)
-          ? createOne(wanted, request.validateOnly, context)
+          ? createOne(wanted, request.validateOnly, { context, quota })
           : failure(wanted.name, {
               error: ErrorCode.TOPIC_AUTHORIZATION_FAILED,
               message: 'Authorization failed.',
@@ -34,10 +40,14 @@ export const handleCreateTopics: Handler<CreateTopicsRequest, CreateTopicsRespon
       )
     }
   }
-  return { topics }
+  return { topics, throttleTimeMs: quota.throttleMs }
 }
 
-function createOne(wanted: TopicWanted, validateOnly: boolean, context: RequestContext): TopicAnswer {
+function createOne(
+  wanted: TopicWanted,
+  validateOnly: boolean,
+  { context, quota }: { readonly context: RequestContext; readonly quota: MutationQuota },
+): TopicAnswer {
   const { services } = context
   const { name, assignments } = wanted
   const problem = assignmentProblem(wanted, services.logDirectory.nodeId)
@@ -53,6 +63,7 @@ function createOne(wanted: TopicWanted, validateOnly: boolean, context: RequestC
   if (check.kind === 'refused') return failure(name, check)
   let topicId: string | undefined
   if (!validateOnly) {
+    if (!quota.take(check.partitions)) return failure(name, OVER_QUOTA)
     const created = services.topics.create(wish)
     if (created.kind === 'refused') return failure(name, created)
     topicId = created.topic.id

@@ -2,11 +2,15 @@ import type { DeleteTopicsRequest, DeleteTopicsResponseInput } from '../../proto
 import { messageOf } from '../../../base/millrace-error.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
 import { ZERO_UUID } from '../../protocol/field.ts'
+import type { MutationQuota } from '../quotas/client-quotas.ts'
+import { mutationQuota, OVER_QUOTA } from '../quotas/mutation-quota.ts'
 import { AclOperation, mayOnTopic } from '../security/access.ts'
 import type { Handler, RequestContext } from '../services.ts'
 
 type TopicAnswer = NonNullable<DeleteTopicsResponseInput['responses']>[number]
 
+/** The version whose clients know THROTTLING_QUOTA_EXCEEDED. */
+const STRICT_QUOTA_FROM = 5
 const BY_NAME_OR_ID_FROM = 6
 
 /** DeleteTopics: records, offsets that groups committed, and waiting fetches go with a topic. */
@@ -18,10 +22,15 @@ export const handleDeleteTopics: Handler<DeleteTopicsRequest, DeleteTopicsRespon
     context.apiVersion >= BY_NAME_OR_ID_FROM
       ? request.topics
       : request.topicNames.map((name) => ({ name, topicId: ZERO_UUID }))
-  return { responses: wanted.map(({ name, topicId }) => deleteOne(name, topicId, context)) }
+  const quota = mutationQuota(context, STRICT_QUOTA_FROM)
+  const responses = wanted.map((topic) => deleteOne(topic, { context, quota }))
+  return { responses, throttleTimeMs: quota.throttleMs }
 }
 
-function deleteOne(name: string | null, topicId: string, context: RequestContext): TopicAnswer {
+function deleteOne(
+  { name, topicId }: { readonly name: string | null; readonly topicId: string },
+  { context, quota }: { readonly context: RequestContext; readonly quota: MutationQuota },
+): TopicAnswer {
   const { services } = context
   const { logDirectory } = services
   if (name !== null && topicId !== ZERO_UUID) {
@@ -74,6 +83,8 @@ function deleteOne(name: string | null, topicId: string, context: RequestContext
       errorMessage: 'Internal topics cannot be deleted.',
     }
   }
+  if (!quota.take(topic.partitions.length))
+    return { ...answer, errorCode: OVER_QUOTA.error, errorMessage: OVER_QUOTA.message }
   try {
     services.topics.delete(topic)
   } catch (error) {

@@ -5,12 +5,13 @@
  * waits for its partitions to advance, for `maxWaitMs`, or for its client to go away, whichever comes first. A
  * read_committed reader stops at the last stable offset, and waits for that to advance.
  */
-import { messageOf } from '../../../base/millrace-error.ts'
+import { messageOf, MillraceError } from '../../../base/millrace-error.ts'
 import type { FetchRequest, FetchResponseInput } from '../../protocol/apis/fetch.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
 import { compressionOf, readBatchHeader, splitBatches } from '../../protocol/record-batch.ts'
 import type { PartitionLog, ReadResult } from '../../storage/partition-log.ts'
 import type { FetchedPartition, FetchPlan } from '../fetch-sessions.ts'
+import { quotaClient } from '../quotas/hold-to-quota.ts'
 import { AclOperation, mayOnTopic } from '../security/access.ts'
 import type { BrokerServices, Handler, RequestContext } from '../services.ts'
 
@@ -58,8 +59,13 @@ class Fetch {
   /** Reads every partition, within the limits of the request. */
   collect(): Collected {
     const partitions: { fetched: FetchedPartition; response: PartitionResponse }[] = []
-    const { buffers, config } = this.#services
+    const { buffers, config, quotas } = this.#services
     let left = Math.min(this.#request.maxBytes, config['fetch.max.bytes'], buffers.roomBytes)
+    if (quotas.active)
+      left = Math.min(
+        left,
+        quotas.fetchBytesMax(quotaClient(this.#context.connection, this.#context.clientId)),
+      )
     let bytes = 0
     let urgent = false
     for (const fetched of this.#plan.partitions.values()) {
@@ -153,7 +159,8 @@ class Fetch {
         offset: fetched.fetchOffset,
         reason: messageOf(error),
       })
-      return refused(fetched, ErrorCode.KAFKA_STORAGE_ERROR)
+      const isDamage = error instanceof MillraceError && error.code === 'MR_LOG_DAMAGED'
+      return refused(fetched, isDamage ? ErrorCode.CORRUPT_MESSAGE : ErrorCode.KAFKA_STORAGE_ERROR)
     }
     if (read.kind === 'out-of-range') return refused(fetched, ErrorCode.OFFSET_OUT_OF_RANGE)
     if (this.#readCommitted && found.durableOffset < found.lastStableOffset) askForSync(found)

@@ -34,6 +34,7 @@ function connectionOf(principal: Principal): ClientConnection {
     softwareName: '',
     softwareVersion: '',
     isOpen: true,
+    mute: () => undefined,
     onClose: () => () => undefined,
   }
 }
