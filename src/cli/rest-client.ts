@@ -10,12 +10,15 @@ interface RestError {
 /** Asks a Millrace process. Throws `MR_CONNECT_FAILED` when none answers, and the process's own error otherwise. */
 export async function askProcess<T>(http: Address, path: string, body?: unknown): Promise<T> {
   const peer = formatAddress(http)
+  // The variable that also gives the process its token.
+  const token = process.env['MILLRACE_HTTP_TOKEN']
   const response = await fetch(`http://${peer}/api/v1${path}`, {
     method: body === undefined ? 'GET' : 'POST',
-    ...(body !== undefined && {
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(body),
-    }),
+    headers: {
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+    },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
   }).catch((error: unknown) => {
     const cause = error instanceof Error ? (error.cause ?? error) : error
     throw new MillraceError({

@@ -65,7 +65,7 @@ export function addRun(program: Command): void {
     )
     .action(async (module: string, options: RunOptions) => {
       const stop = stopSignal({ announce: true })
-      const { serveProcess, settingsOf } = await import('./serve-process.ts')
+      const { clientAddresses, reloadAtHangUp, serveProcess, settingsOf } = await import('./serve-process.ts')
       await using served = await serveProcess(await settingsOf(options), options)
       const run = await served.run(pathToFileURL(resolve(module)), {
         parallelism: options.parallelism,
@@ -75,7 +75,8 @@ export function addRun(program: Command): void {
         ...(options.from !== undefined && { from: options.from }),
       })
       const page = served.url === undefined ? '' : `, status page on ${served.url}`
-      terminal.note(`millrace: the job ${run.name} runs, Kafka clients on ${served.bootstrap}${page}`)
+      terminal.note(`millrace: the job ${run.name} runs, Kafka clients on ${clientAddresses(served)}${page}`)
+      reloadAtHangUp(served)
       const progress = setInterval(() => terminal.progress(progressOf(run)), 1_000)
       try {
         await Promise.race([stop.then(() => run.stop()), run.ended, served.logEnded])

@@ -1,11 +1,13 @@
 import { resolve } from 'node:path'
-import { MillraceError } from '../base/millrace-error.ts'
+import { messageOf, MillraceError } from '../base/millrace-error.ts'
 import { processSettings, type ProcessSettings } from '../config/process-settings.ts'
 import type { Served } from '../server/serve.ts'
 import { type Address, formatAddress } from './address.ts'
 import { securityOf } from './cluster.ts'
 import { loadConfig } from './config-file.ts'
+import { terminal } from './output.ts'
 import type { ProcessOptions } from './process-options.ts'
+import { onHangUp } from './stop-signals.ts'
 
 /** What a process is told by its configuration and by the options of the command, which win. */
 export async function settingsOf(options: ProcessOptions): Promise<ProcessSettings> {
@@ -55,6 +57,29 @@ export async function serveProcess(
   } catch (error) {
     throw error instanceof MillraceError ? withFlag(error, settings) : error
   }
+}
+
+/** Reads certificates anew at SIGHUP; the log reports what came of it. */
+export function reloadAtHangUp(served: Served): void {
+  onHangUp(async () => {
+    try {
+      const reloads = await served.reloadCertificates()
+      const text = reloads.map(({ listener, result, reason }) =>
+        reason === undefined ? `${listener}: ${result}` : `${listener}: ${result} (${reason})`,
+      )
+      terminal.note(
+        `millrace: certificates read anew: ${text.length === 0 ? 'there are none' : text.join(', ')}`,
+      )
+    } catch (error) {
+      terminal.note(`millrace: ${messageOf(error)}`)
+    }
+  })
+}
+
+/** Where Kafka clients connect, in words: each listener with its name, when there are several. */
+export function clientAddresses({ bootstrap, listeners }: Served): string {
+  if (listeners.length < 2) return bootstrap
+  return listeners.map(({ name, host, port }) => `${formatAddress({ host, port })} (${name})`).join(', ')
 }
 
 function withFlag(error: MillraceError, settings: ProcessSettings): MillraceError {

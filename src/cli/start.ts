@@ -28,15 +28,16 @@ export function addStart(program: Command): void {
     .addHelpText('after', MORE)
     .action(async (options: ProcessOptions) => {
       const stop = stopSignal({ announce: true })
-      const { serveProcess, settingsOf } = await import('./serve-process.ts')
+      const { clientAddresses, reloadAtHangUp, serveProcess, settingsOf } = await import('./serve-process.ts')
       const settings = await settingsOf(options)
       await using served = await serveProcess(settings)
       const page = served.url === undefined ? '' : `, status page on ${served.url}`
       const registry =
         settings.schemaRegistry === undefined ? '' : `, schema registry on ${served.registryUrl}`
       terminal.out(
-        `millrace: ready, Kafka clients on ${served.bootstrap}${page}${registry}, data in ${settings.data}`,
+        `millrace: ready, Kafka clients on ${clientAddresses(served)}${page}${registry}, data in ${settings.data}`,
       )
+      reloadAtHangUp(served)
       await Promise.race([stop, served.logEnded])
     })
 }

@@ -17,3 +17,14 @@ export function stopSignal({ announce }: { readonly announce: boolean }): Promis
     }
   })
 }
+
+/**
+ * Runs `reload` at every SIGHUP, as servers do. At a terminal it is what a closed window sends, and ends the process in
+ * good order, as SIGTERM does.
+ */
+export function onHangUp(reload: () => Promise<void>): void {
+  process.on('SIGHUP', () => {
+    if (process.stdin.isTTY || process.stdout.isTTY) process.kill(process.pid, 'SIGTERM')
+    else void reload()
+  })
+}

@@ -67,6 +67,7 @@ describe('a configuration', () => {
           },
         ],
         http: false,
+        allowAnonymousBeyondLoopback: false,
         log: { level: 'info', format: 'auto' },
         broker: { 'num.partitions': 3, 'log.retention.ms': '60000', 'super.users': 'User:ada' },
       },
@@ -75,6 +76,7 @@ describe('a configuration', () => {
       data: 'millrace-data',
       listen: { host: '127.0.0.1', port: 9092 },
       http: { host: '127.0.0.1', port: 8090 },
+      allowAnonymousBeyondLoopback: false,
       log: { level: 'warn', format: 'auto' },
       broker: {},
     })
@@ -152,6 +154,7 @@ describe('the environment', () => {
       MILLRACE_LOG_LEVEL: 'info',
       MILLRACE_BROKER_NUM_PARTITIONS: '3',
       MILLRACE_LISTEN: '',
+      MILLRACE_ALLOW_ANONYMOUS_BEYOND_LOOPBACK: 'true',
       MILLRACE_LOG_LEVL: 'info',
       HOME: '/root',
     })
@@ -162,6 +165,7 @@ describe('the environment', () => {
         ['http', false],
         ['log.level', 'info'],
         ['broker.num.partitions', '3'],
+        ['allowAnonymousBeyondLoopback', true],
       ],
     )
     assert.deepEqual(unknown, [{ variable: 'MILLRACE_LOG_LEVL', near: 'MILLRACE_LOG_LEVEL' }])

@@ -9,12 +9,18 @@ const PREFIX = 'MILLRACE_'
 /** What tests and tools of Millrace itself use. */
 const OTHERS = /^MILLRACE_(?:TEST|STORAGE)_/
 
-/** Every setting that a variable can hold, by the variable's name. */
-const VARIABLES: ReadonlyMap<string, SettingPath> = new Map([
-  ...scalarPaths(SETTINGS, []).map((path) => [variableOf(path), path] as const),
+/** A setting that a variable can hold. */
+interface Variable {
+  readonly path: SettingPath
+  readonly setting: Setting | undefined
+}
+
+/** By the variable's name. */
+const VARIABLES: ReadonlyMap<string, Variable> = new Map([
+  ...scalars(SETTINGS, []).map((variable) => [variableOf(variable.path), variable] as const),
   ...Object.keys(BROKER_SETTINGS).map((name) => {
     const path = ['broker', name]
-    return [variableOf(path), path] as const
+    return [variableOf(path), { path, setting: undefined }] as const
   }),
 ])
 
@@ -42,18 +48,26 @@ export function fromEnvironment(environment: Readonly<Record<string, string | un
   const unknown: { variable: string; near: string | undefined }[] = []
   for (const [variable, value] of Object.entries(environment)) {
     if (!variable.startsWith(PREFIX) || value === undefined || value === '' || OTHERS.test(variable)) continue
-    const path = VARIABLES.get(variable)
-    if (path === undefined) unknown.push({ variable, near: nearestWord(variable, [...VARIABLES.keys()]) })
-    // A variable is always a text; `false` is the one other value that an address may have.
-    else settings.push({ variable, path, value: path[0] === 'http' && value === 'false' ? false : value })
+    const known = VARIABLES.get(variable)
+    if (known === undefined) unknown.push({ variable, near: nearestWord(variable, [...VARIABLES.keys()]) })
+    else settings.push({ variable, path: known.path, value: valueOf(value, known.setting) })
   }
   return { settings, unknown }
 }
 
-function scalarPaths(fields: Readonly<Record<string, Setting>>, at: SettingPath): SettingPath[] {
+/** A variable is always a text; what is no text elsewhere is made of it. Broker settings are read from text anyway. */
+function valueOf(text: string, setting: Setting | undefined): unknown {
+  if (setting?.kind === 'number' && /^\d+$/.test(text)) return Number(text)
+  if (setting?.kind === 'flag' && (text === 'true' || text === 'false')) return text === 'true'
+  return setting?.kind === 'address' && setting.orFalse && text === 'false' ? false : text
+}
+
+function scalars(fields: Readonly<Record<string, Setting>>, at: SettingPath): Variable[] {
   return Object.entries(fields).flatMap(([name, setting]) => {
     const path = [...at, name]
-    if (setting.kind === 'group') return scalarPaths(setting.fields, path)
-    return setting.kind === 'list' || setting.kind === 'record' || setting.kind === 'broker' ? [] : [path]
+    if (setting.kind === 'group') return scalars(setting.fields, path)
+    return setting.kind === 'list' || setting.kind === 'record' || setting.kind === 'broker'
+      ? []
+      : [{ path, setting }]
   })
 }

@@ -103,7 +103,9 @@ export async function serve(options: ServeOptions): Promise<Served> {
   const server =
     options.http === false
       ? undefined
-      : started.use(await serveHttp({ http: options.http, httpToken, world, jobs, client, bootstrap, log, registry }))
+      : started.use(
+          await serveHttp({ http: options.http, httpToken, world, jobs, client, bootstrap, log, registry }),
+        )
   const registryServer =
     options.schemaRegistry === undefined
       ? undefined
