@@ -78,3 +78,11 @@ export type { SplitMetrics } from './stream/runtime/step-metrics.ts'
 
 export { startLog, type LogOptions, type RunningLog } from './log/broker/start-log.ts'
 export { serve, type Served, type ServeOptions } from './server/serve.ts'
+export { startMirror } from './mirror/start-mirror.ts'
+export type {
+  Mirror,
+  MirrorCluster,
+  MirrorOptions,
+  MirrorStatus,
+  PartitionStatus,
+} from './mirror/mirror-options.ts'

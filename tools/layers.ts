@@ -17,6 +17,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   'connectors/*': ['stream/connector', 'stream/operators/operator.ts', 'log/client', 'log/protocol', 'world'],
   registry: ['world', 'log/client', 'log/protocol'],
   config: ['log/broker'],
+  mirror: ['world', 'log/client', 'log/protocol'],
   server: ['*'],
   cli: ['*'],
   testing: ['*'],

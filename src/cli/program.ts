@@ -11,6 +11,7 @@ import { addConsume } from './consume.ts'
 import { addDumpLog } from './dump-log.ts'
 import { addGroups } from './groups.ts'
 import { addList, addSavepoint } from './jobs.ts'
+import { addMirror } from './mirror.ts'
 import { ExitCode } from './output.ts'
 import { addProduce } from './produce.ts'
 import { reportFailure } from './report-failure.ts'
@@ -63,6 +64,7 @@ function program(): Command {
   addProduce(command)
   addConsume(command)
   addGroups(command)
+  addMirror(command)
   addConfigs(command)
   addConfig(command)
   addDumpLog(command)

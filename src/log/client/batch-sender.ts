@@ -119,6 +119,31 @@ export class BatchSender {
     return this.#outstanding.hasRoom
   }
 
+  /**
+   * Takes a whole batch (magic 2, offsets without gaps, times of creation), which keeps its compression. `delivered` is
+   * told once, with the offset of its first record. The topic has to be known to the client. False as `append`.
+   */
+  appendBatch(topic: string, partition: number, batch: Buffer, delivered: Delivered): boolean {
+    if (this.#fatal !== undefined) throw this.#fatal
+    const queue = this.#queue(topic, partition)
+    const open = queue.open
+    if (open !== undefined) open.sealed = true
+    const pending = PendingBatch.of(batch, { nowMs: this.#client.world.clock.monotonicMs(), delivered })
+    queue.waiting.push(pending)
+    this.#outstanding.add(pending)
+    this.#outstanding.bufferedBytes += pending.sizeBytes
+    this.#queuePump()
+    return this.#outstanding.hasRoom
+  }
+
+  /**
+   * Goes on with the numbering of an identity that wrote to the partition before: a batch is then stored only if it
+   * follows the last one that was, whoever sent that, and once. Call it before the partition's first batch.
+   */
+  startAt(topic: string, partition: number, sequence: number): void {
+    this.#queue(topic, partition).startAt(sequence)
+  }
+
   /** Whether the next keyless record opens a new batch, which is the time to change the partition. */
   isBetweenBatches(topic: string, partition: number): boolean {
     return this.#queues.get(topic)?.[partition]?.open === undefined

@@ -43,6 +43,11 @@ export class PartitionQueue {
     return last?.sealed === false ? last : undefined
   }
 
+  /** Numbers the next batch so: the log has this identity's batches up to there. Call it before the first batch. */
+  startAt(sequence: number): void {
+    this.#nextSequence = sequence % SEQUENCE_MODULUS
+  }
+
   /** When (monotonic) the next batch should go; Infinity when none can for now. */
   dueAtMs(lingerMs: number): number {
     const next = this.waiting[0]

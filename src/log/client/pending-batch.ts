@@ -17,10 +17,15 @@ interface Stamp extends ProducerIdentity {
   readonly sequence: number
 }
 
-const PRODUCER_ID_AT = 43
+const BASE_OFFSET_AT = 0
+const LEADER_EPOCH_AT = 12
 const CRC_AT = 17
 const ATTRIBUTES_AT = 21
+const RECORD_COUNT_AT = 57
+const PRODUCER_ID_AT = 43
 const TWO_POW_32 = 2 ** 32
+const COMPRESSION_BITS = 0x07
+const TRANSACTIONAL_BIT = 0x10
 
 export class PendingBatch {
   readonly openedAtMs: number
@@ -42,6 +47,17 @@ export class PendingBatch {
   constructor(options: { readonly nowMs: number; readonly initialCapacity: number }) {
     this.openedAtMs = options.nowMs
     this.#builder = new RecordBatchBuilder(options)
+  }
+
+  /** A batch that was built elsewhere. Its bytes are copied before they are changed. */
+  static of(batch: Buffer, options: { readonly nowMs: number; readonly delivered: Delivered }): PendingBatch {
+    const pending = new PendingBatch({ nowMs: options.nowMs, initialCapacity: 0 })
+    pending.#built = batch
+    pending.#delivered = [{ index: 0, tell: options.delivered }]
+    pending.recordCount = batch.readInt32BE(RECORD_COUNT_AT)
+    pending.sizeBytes = batch.length
+    pending.sealed = true
+    return pending
   }
 
   /** Returns how many bytes the record takes. */
@@ -68,7 +84,7 @@ export class PendingBatch {
     }
     if (this.#built === undefined)
       this.#built = this.#builder.build({ ...options, baseSequence: this.sequence })
-    else if (!isSame(this.#stamp, stamp)) this.#built = restamped(this.#built, stamp)
+    else if (!isSame(this.#stamp, stamp)) this.#built = restamped(this.#built, stamp, options)
     this.#stamp = stamp
     return this.#built
   }
@@ -88,9 +104,20 @@ function isSame(a: Stamp | undefined, b: Stamp): boolean {
   return a?.producerId === b.producerId && a.producerEpoch === b.producerEpoch && a.sequence === b.sequence
 }
 
-/** A copy under another identity: the original may still be queued on a connection. */
-function restamped(original: Buffer, stamp: Stamp): Buffer {
+/**
+ * A copy under another identity: the original may still be queued on a connection, or be a part of what was fetched.
+ * What a log has written into the batch (offset, epoch of its leader, when to forget tombstones) is taken out.
+ */
+function restamped(
+  original: Buffer,
+  stamp: Stamp,
+  { transactional }: { readonly transactional: boolean },
+): Buffer {
   const batch = Buffer.from(original)
+  batch.fill(0, BASE_OFFSET_AT, BASE_OFFSET_AT + 8)
+  batch.writeInt32BE(-1, LEADER_EPOCH_AT)
+  const codec = batch.readInt16BE(ATTRIBUTES_AT) & COMPRESSION_BITS
+  batch.writeInt16BE(transactional ? codec | TRANSACTIONAL_BIT : codec, ATTRIBUTES_AT)
   batch.writeInt32BE(Math.floor(stamp.producerId / TWO_POW_32), PRODUCER_ID_AT)
   batch.writeUInt32BE(stamp.producerId >>> 0, PRODUCER_ID_AT + 4)
   batch.writeInt16BE(stamp.producerEpoch, PRODUCER_ID_AT + 8)

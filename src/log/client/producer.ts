@@ -35,15 +35,7 @@ export interface Producer {
 
 /** Gets a producer id from the cluster. Throws `MR_NOT_AUTHORIZED` when it may not write idempotently. */
 export async function createProducer(client: LogClient, options: SenderOptions = {}): Promise<Producer> {
-  const newIdentity = (): Promise<ProducerIdentity> =>
-    client.retry(async () => {
-      const answer = await client.request(initProducerIdApi, {
-        transactionalId: null,
-        transactionTimeoutMs: 60_000,
-      })
-      throwIfError(answer.errorCode, { doing: 'getting a producer id' })
-      return { producerId: answer.producerId, producerEpoch: answer.producerEpoch }
-    })
+  const newIdentity = (): Promise<ProducerIdentity> => newProducerIdentity(client)
   const sender = new BatchSender(client, await newIdentity(), { ...options, hooks: { newIdentity } })
   const router = new TopicRouter(client, sender, {
     maxHeldBytes: options.maxBufferedBytes ?? 32 * 1024 * 1024,
@@ -69,4 +61,16 @@ export async function createProducer(client: LogClient, options: SenderOptions =
       }
     },
   }
+}
+
+/** A producer id that nobody has, for an idempotent producer. Throws `MR_NOT_AUTHORIZED`. */
+export function newProducerIdentity(client: LogClient): Promise<ProducerIdentity> {
+  return client.retry(async () => {
+    const answer = await client.request(initProducerIdApi, {
+      transactionalId: null,
+      transactionTimeoutMs: 60_000,
+    })
+    throwIfError(answer.errorCode, { doing: 'getting a producer id' })
+    return { producerId: answer.producerId, producerEpoch: answer.producerEpoch }
+  })
 }

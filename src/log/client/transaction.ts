@@ -12,7 +12,6 @@ import { MillraceError } from '../../base/millrace-error.ts'
 import { addOffsetsToTxnApi } from '../protocol/apis/add-offsets-to-txn.ts'
 import { addPartitionsToTxnApi } from '../protocol/apis/add-partitions-to-txn.ts'
 import { endTxnApi, type EndTxnResponse } from '../protocol/apis/end-txn.ts'
-import { initProducerIdApi } from '../protocol/apis/init-producer-id.ts'
 import { txnOffsetCommitApi } from '../protocol/apis/txn-offset-commit.ts'
 import { ErrorCode, isRetriable } from '../protocol/error-code.ts'
 import { BatchSender } from './batch-sender.ts'
@@ -23,6 +22,7 @@ import type { PartitionQueue } from './partition-queue.ts'
 import type { Delivered, ProducerIdentity } from './pending-batch.ts'
 import type { SenderOptions } from './sender-options.ts'
 import { type ProducerRecord, TopicRouter } from './topic-router.ts'
+import { coordinated, takeOver } from './transaction-coordination.ts'
 
 export interface TransactionIdentity extends ProducerIdentity {
   readonly transactionalId: string
@@ -149,6 +149,13 @@ export class TransactionalProducer {
     assert(this.#state === 'open', 'records are sent inside a transaction')
     this.#touched = true
     return this.#router.send(record, delivered)
+  }
+
+  /** As `BatchSender.appendBatch`, inside the open transaction. */
+  sendBatch(topic: string, partition: number, batch: Buffer, delivered: Delivered): boolean {
+    assert(this.#state === 'open', 'batches are sent inside a transaction')
+    this.#touched = true
+    return this.#sender.appendBatch(topic, partition, batch, delivered)
   }
 
   blocked(): Promise<unknown> | undefined {
@@ -323,19 +330,6 @@ async function speaksVersion2(client: LogClient): Promise<boolean> {
   return (await client.versionOf(endTxnApi)) > END_TXN_V1
 }
 
-function takeOver(client: LogClient, options: TransactionalOptions): Promise<ProducerIdentity> {
-  const { transactionalId } = options
-  return coordinated(client, transactionalId, async () => {
-    const answer = await client.request(
-      initProducerIdApi,
-      { transactionalId, transactionTimeoutMs: options.transactionTimeoutMs ?? 60_000 },
-      { node: { transactionalId } },
-    )
-    throwIfError(answer.errorCode, { doing: `taking over the transactional id ${transactionalId}` })
-    return { producerId: answer.producerId, producerEpoch: answer.producerEpoch }
-  })
-}
-
 /** Asks until the answer is final; a refusal that is final is in its error code. */
 function askEnd(
   client: LogClient,
@@ -352,18 +346,5 @@ function askEnd(
       throw new KafkaError(answer.errorCode, { doing: `${outcome} of the transaction ${transactionalId}` })
     }
     return answer
-  })
-}
-
-/** Retries an exchange with the coordinator of a transactional id, looking for it anew when it has moved. */
-function coordinated<T>(client: LogClient, transactionalId: string, exchange: () => Promise<T>): Promise<T> {
-  return client.retry(async () => {
-    try {
-      return await exchange()
-    } catch (error) {
-      const busy = error instanceof KafkaError && error.errorCode === ErrorCode.CONCURRENT_TRANSACTIONS
-      if (!busy) client.forgetCoordinator({ transactionalId })
-      throw error
-    }
   })
 }
