@@ -35,7 +35,7 @@ export class FrameworkProcess implements AsyncDisposable {
     return this.#child.exitCode !== null || this.#child.signalCode !== null
   }
 
-  /** Resolves once `pattern` has been printed; rejects when the process ends before, or after `timeoutMs` (60,000). */
+  /** Resolves once `pattern` has been printed; rejects when the process ends before, or after `timeoutMs` (180,000). */
   async until(pattern: RegExp, options: { readonly timeoutMs?: number } = {}): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const look = (): void => {
@@ -44,7 +44,7 @@ export class FrameworkProcess implements AsyncDisposable {
     }
     const timer = setTimeout(
       () => reject(this.#failure(`did not say ${pattern} in time`)),
-      options.timeoutMs ?? 60_000,
+      options.timeoutMs ?? 180_000,
     )
     this.#watchers.add(look)
     try {
@@ -68,16 +68,16 @@ export class FrameworkProcess implements AsyncDisposable {
     await this.#gone.promise
   }
 
-  /** Ends its input and waits for its end; throws unless that comes in `timeoutMs` (30,000) with exit code 0. */
+  /** Ends its input and waits for its end; throws unless that comes in `timeoutMs` (60,000) with exit code 0. */
   async stop(options: { readonly signal?: NodeJS.Signals; readonly timeoutMs?: number } = {}): Promise<void> {
     this.#child.stdin?.end()
     if (options.signal !== undefined) this.#child.kill(options.signal)
     await this.finished(options)
   }
 
-  /** Waits for its end; throws unless that comes in `timeoutMs` (30,000) with exit code 0. */
+  /** Waits for its end; throws unless that comes in `timeoutMs` (60,000) with exit code 0. */
   async finished(options: { readonly timeoutMs?: number } = {}): Promise<void> {
-    const killer = setTimeout(() => this.#child.kill('SIGKILL'), options.timeoutMs ?? 30_000)
+    const killer = setTimeout(() => this.#child.kill('SIGKILL'), options.timeoutMs ?? 60_000)
     await this.#gone.promise
     clearTimeout(killer)
     const { exitCode } = this.#child
