@@ -1,5 +1,12 @@
 import type { Benchmark, BenchmarkCase } from '../harness/benchmark.ts'
-import { countServerUse, createTopic, serverConfiguration, startServer } from './log-server.ts'
+import {
+  countServerUse,
+  createTopic,
+  saidOf,
+  serverConfiguration,
+  startServer,
+  type Guarantee,
+} from './log-server.ts'
 import { produce } from './log-produce.ts'
 
 const rate = 50_000
@@ -18,15 +25,15 @@ export const logLatency: Benchmark = {
     { key: 'serverCpu', label: 'server CPU, s per million records', better: 'lower', digits: 2 },
     { key: 'serverPeakMemoryMiB', label: 'server peak memory, MiB', better: 'lower', digits: 0 },
   ],
-  cases: [latencyCase('1'), latencyCase('all')],
+  cases: [latencyCase('1'), latencyCase('all'), latencyCase('all', 'page cache')],
 }
 
-function latencyCase(acks: '1' | 'all'): BenchmarkCase {
+function latencyCase(acks: '1' | 'all', guarantee?: Guarantee): BenchmarkCase {
   return {
-    name: `4 partitions, acks=${acks}`,
-    configuration: { partitions: 4, producer: { acks } },
+    name: `4 partitions, acks=${acks}${saidOf(guarantee)}`,
+    configuration: { partitions: 4, producer: { acks }, ...(guarantee && { guarantee }) },
     async open(side, { scale }) {
-      const server = await startServer(side)
+      const server = await startServer(side, guarantee)
       await createTopic(server, 'bench', 4)
       const seconds = (amount: number): number => Math.max(1, Math.round(rate * amount * scale))
       const load = { recordBytes, rate, settings: { acks } }

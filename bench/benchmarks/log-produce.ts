@@ -7,8 +7,10 @@ import {
   countServerUse,
   createTopic,
   deleteTopic,
+  saidOf,
   serverConfiguration,
   startServer,
+  type Guarantee,
 } from './log-server.ts'
 
 export interface ProduceLoad {
@@ -74,6 +76,7 @@ interface ProduceSettings {
   readonly partitions: number
   readonly acks: '1' | 'all'
   readonly batchKiB: number
+  readonly guarantee?: Guarantee
 }
 
 /** 500 MB a run at any record size. */
@@ -99,19 +102,23 @@ export function logProduce(recordBytes: number): Benchmark {
       produceCase(recordBytes, { partitions: 1, acks: '1', batchKiB: 16 }),
       produceCase(recordBytes, { partitions: 4, acks: '1', batchKiB: 16 }),
       produceCase(recordBytes, { partitions: 4, acks: '1', batchKiB: 128 }),
+      produceCase(recordBytes, { partitions: 1, acks: 'all', batchKiB: 128 }),
       produceCase(recordBytes, { partitions: 4, acks: 'all', batchKiB: 128 }),
+      produceCase(recordBytes, { partitions: 1, acks: 'all', batchKiB: 128, guarantee: 'page cache' }),
+      produceCase(recordBytes, { partitions: 4, acks: 'all', batchKiB: 128, guarantee: 'page cache' }),
     ],
   }
 }
 
-function produceCase(recordBytes: number, { partitions, acks, batchKiB }: ProduceSettings): BenchmarkCase {
+function produceCase(recordBytes: number, produceSettings: ProduceSettings): BenchmarkCase {
+  const { partitions, acks, batchKiB, guarantee } = produceSettings
   const settings = { acks, 'batch.size': String(batchKiB * 1024) }
   const plural = partitions === 1 ? '' : 's'
   return {
-    name: `${partitions} partition${plural}, acks=${acks}, batches of ${batchKiB} KiB`,
-    configuration: { partitions, producer: settings },
+    name: `${partitions} partition${plural}, acks=${acks}, batches of ${batchKiB} KiB${saidOf(guarantee)}`,
+    configuration: { partitions, producer: settings, ...(guarantee && { guarantee }) },
     async open(side: SideName, { scale }) {
-      const server = await startServer(side)
+      const server = await startServer(side, guarantee)
       const records = recordsOf(recordBytes, scale)
       let topics = 0
       const run = async (amount: number): Promise<Sample> => {
