@@ -45,7 +45,20 @@ describe('the command against Kafka', { skip: lacking('kafka') }, () => {
 })
 
 describe('the command against Millrace', () => {
-  commandSuite({ start: () => startMillrace(), authorizes: false, hangs: false })
+  commandSuite({
+    async start() {
+      const settings = {
+        MILLRACE_BROKER_AUTHORIZER_CLASS_NAME: 'acl',
+        MILLRACE_BROKER_SUPER_USERS: 'User:ANONYMOUS',
+      }
+      Object.assign(process.env, settings)
+      const server = await startMillrace({ command: bin })
+      for (const name of Object.keys(settings)) delete process.env[name]
+      return server
+    },
+    authorizes: true,
+    hangs: false,
+  })
 })
 
 async function runOffline(args: readonly string[], input = ''): Promise<Said> {
@@ -225,6 +238,25 @@ function commandSuite(options: {
     assert.deepEqual(await json(['users', 'list', 'alice']), [])
     assert.match((await run(['users', 'delete', 'alice'])).err, /MR_USER_NOT_FOUND/)
     assert.equal((await run(['users', 'add', 'carol'])).code, 2)
+  })
+
+  it('quotas are set, found and removed', async () => {
+    await ok(['quotas', 'set', '--user', 'alice', 'producer_byte_rate=1048576', 'request_percentage=12.5'])
+    await ok(['quotas', 'set', '--user', '--client-id', 'reports', 'consumer_byte_rate=1e6'])
+    assert.deepEqual(await json(['quotas', 'list']), [
+      { entity: { user: 'alice' }, values: { producer_byte_rate: 1_048_576, request_percentage: 12.5 } },
+      { entity: { user: null, 'client-id': 'reports' }, values: { consumer_byte_rate: 1_000_000 } },
+    ])
+    await ok(['quotas', 'remove', '--user', 'alice', 'producer_byte_rate'])
+    assert.deepEqual(await json(['quotas', 'list', '--user', 'alice']), [
+      { entity: { user: 'alice' }, values: { request_percentage: 12.5 } },
+    ])
+    const refused = await run(['quotas', 'set', '--user', 'alice', 'no_such_quota=1'])
+    assert.match(refused.err, /MR_KAFKA_REFUSED.*no_such_quota/)
+    assert.equal((await run(['quotas', 'set', 'producer_byte_rate=1'])).code, 2)
+    await ok(['quotas', 'remove', '--user', 'alice', 'request_percentage'])
+    await ok(['quotas', 'remove', '--user', '--client-id', 'reports', 'consumer_byte_rate'])
+    assert.deepEqual(await json(['quotas', 'list']), [])
   })
 
   it('access rules are added, found and removed', { skip: !options.authorizes }, async () => {

@@ -15,6 +15,7 @@ import { addMirror } from './mirror.ts'
 import { ExitCode } from './output.ts'
 import { addProduce } from './produce.ts'
 import { reportFailure } from './report-failure.ts'
+import { addQuotas } from './quotas.ts'
 import { addRun } from './run.ts'
 import { addStart } from './start.ts'
 import { addTopics } from './topics.ts'
@@ -70,6 +71,7 @@ function program(): Command {
   addDumpLog(command)
   addUsers(command)
   addAcls(command)
+  addQuotas(command)
   addTransactions(command)
   return command
 }

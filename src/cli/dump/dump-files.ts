@@ -50,7 +50,9 @@ export function dumpFile(path: string, options: { readonly records: boolean }, s
   const counts = { files: 1, batches: 0, records: 0 }
   const text = Object.hasOwn(TEXT_FILES, name) ? TEXT_FILES[name] : undefined
   if (text !== undefined) {
-    const entries = text(readFileSync(path, 'utf8'))
+    const content = readFileSync(path, 'utf8')
+    // Kafka makes the files at its start, and fills them later.
+    const entries = content === '' ? [] : text(content)
     if (entries === undefined) sink.problem('the whole', 'this is no checkpoint, or damaged')
     for (const entry of entries ?? []) sink.line({ kind: name, ...entry })
     return counts
