@@ -52,7 +52,8 @@ class OAuthBearerExchange implements SaslExchange {
     const verdict = await this.#tokens.check(token)
     if (verdict.kind === 'refused') {
       const told = JSON.stringify({ status: verdict.status })
-      this.#refused = { ...verdict, told }
+      const { reason, user } = verdict
+      this.#refused = { told, reason, ...(user !== undefined && { user }) }
       return { kind: 'challenge', message: Buffer.from(told) }
     }
     const { user, expiresAtMs } = verdict
