@@ -19,6 +19,13 @@ test("Kafka's Java producer, consumer and admin client", async (t) => {
     expected: [
       'admin',
       'compression',
+      'consumer-protocol',
+      'consumer-protocol-admin',
+      'consumer-protocol-migration',
+      'consumer-protocol-regex',
+      'consumer-protocol-static',
+      'consumer-protocol-topics',
+      'consumer-protocol-transactions',
       'cooperative-rebalance',
       'fencing',
       'group-rebalance',

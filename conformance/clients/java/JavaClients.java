@@ -42,10 +42,10 @@ import org.apache.kafka.common.serialization.StringSerializer;
  * Usage: JavaClients BOOTSTRAP PREFIX [SCENARIO …]. Prints "ok NAME" or "not ok NAME: why" for each scenario.
  */
 public final class JavaClients {
-  private static String bootstrap;
-  private static String prefix;
+  static String bootstrap;
+  static String prefix;
 
-  private interface Scenario {
+  interface Scenario {
     void run() throws Exception;
   }
 
@@ -63,7 +63,8 @@ public final class JavaClients {
     scenarios.put("static-member", JavaClients::staticMember);
     scenarios.put("groups-admin", JavaClients::groupsAdmin);
     scenarios.put("transactions", JavaClients::transactions);
-    scenarios.put("transaction-offsets", JavaClients::transactionOffsets);
+    scenarios.put("transaction-offsets", () -> transactionOffsets("transfer", Map.of()));
+    ConsumerProtocol.addTo(scenarios);
     scenarios.put("fencing", JavaClients::fencing);
     Set<String> wanted = Set.of(args).stream().filter(scenarios::containsKey).collect(Collectors.toSet());
     boolean failed = false;
@@ -228,18 +229,18 @@ public final class JavaClients {
   // Groups
 
   private static void groupRebalance() throws Exception {
-    rebalance("group", Map.of());
+    rebalance("group", Map.of("heartbeat.interval.ms", "200"));
   }
 
   private static void cooperativeRebalance() throws Exception {
-    rebalance("cooperative", Map.of("partition.assignment.strategy", "org.apache.kafka.clients.consumer.CooperativeStickyAssignor"));
+    rebalance("cooperative", Map.of("heartbeat.interval.ms", "200",
+        "partition.assignment.strategy", "org.apache.kafka.clients.consumer.CooperativeStickyAssignor"));
   }
 
-  private static void rebalance(String name, Map<String, Object> settings) throws Exception {
+  static void rebalance(String name, Map<String, Object> settings) throws Exception {
     String topic = create(name, 4);
     Map<String, Object> group = new TreeMap<>(settings);
     group.put("group.id", prefix + name);
-    group.put("heartbeat.interval.ms", "200");
     Set<String> seen = new HashSet<>();
     try (KafkaProducer<String, String> producer = producer(Map.of()); KafkaConsumer<String, String> first = consumer(group)) {
       for (int i = 0; i < 40; i++) producer.send(new ProducerRecord<>(topic, i % 4, null, "a" + i));
@@ -356,17 +357,18 @@ public final class JavaClients {
     }
   }
 
-  private static void transactionOffsets() throws Exception {
-    String in = create("transfer-in", 1);
-    String out = create("transfer-out", 1);
-    String group = prefix + "transfer";
+  static void transactionOffsets(String name, Map<String, Object> settings) throws Exception {
+    String in = create(name + "-in", 1);
+    String out = create(name + "-out", 1);
+    Map<String, Object> group = new TreeMap<>(settings);
+    group.putAll(Map.of("group.id", prefix + name, "enable.auto.commit", "false", "isolation.level", "read_committed",
+        "max.poll.records", "10"));
     try (KafkaProducer<String, String> producer = producer(Map.of())) {
       for (int i = 0; i < 20; i++) producer.send(new ProducerRecord<>(in, 0, null, "v" + i));
     }
     for (int round = 0; round < 3; round++) {
-      try (KafkaConsumer<String, String> consumer = consumer(Map.of("group.id", group, "enable.auto.commit", "false",
-              "isolation.level", "read_committed", "max.poll.records", "10"));
-          KafkaProducer<String, String> producer = producer(Map.of("transactional.id", prefix + "transfer"))) {
+      try (KafkaConsumer<String, String> consumer = consumer(group);
+          KafkaProducer<String, String> producer = producer(Map.of("transactional.id", prefix + name))) {
         producer.initTransactions();
         consumer.subscribe(List.of(in));
         List<ConsumerRecord<String, String>> read = new ArrayList<>();
@@ -408,7 +410,7 @@ public final class JavaClients {
 
   // What the scenarios share
 
-  private static String create(String name, int partitions) throws Exception {
+  static String create(String name, int partitions) throws Exception {
     String topic = prefix + name;
     try (Admin admin = Admin.create(Map.of("bootstrap.servers", bootstrap))) {
       admin.createTopics(List.of(new NewTopic(topic, partitions, (short) 1))).all().get();
@@ -416,7 +418,7 @@ public final class JavaClients {
     return topic;
   }
 
-  private static KafkaProducer<String, String> producer(Map<String, Object> settings) {
+  static KafkaProducer<String, String> producer(Map<String, Object> settings) {
     Properties all = new Properties();
     all.put("bootstrap.servers", bootstrap);
     all.put("delivery.timeout.ms", "20000");
@@ -426,7 +428,7 @@ public final class JavaClients {
     return new KafkaProducer<>(all, new StringSerializer(), new StringSerializer());
   }
 
-  private static KafkaConsumer<String, String> consumer(Map<String, Object> settings) {
+  static KafkaConsumer<String, String> consumer(Map<String, Object> settings) {
     Properties all = new Properties();
     all.put("bootstrap.servers", bootstrap);
     all.put("auto.offset.reset", "earliest");
@@ -436,7 +438,7 @@ public final class JavaClients {
   }
 
   /** Reads a topic from its beginning until `count` records have come; throws when they do not. */
-  private static List<ConsumerRecord<String, String>> readAll(KafkaConsumer<String, String> consumer, String topic, int partitions, int count) {
+  static List<ConsumerRecord<String, String>> readAll(KafkaConsumer<String, String> consumer, String topic, int partitions, int count) {
     List<TopicPartition> all = new ArrayList<>();
     for (int i = 0; i < partitions; i++) all.add(new TopicPartition(topic, i));
     consumer.assign(all);
@@ -448,12 +450,12 @@ public final class JavaClients {
     return records;
   }
 
-  private interface Condition {
+  interface Condition {
     boolean holds();
   }
 
   @SafeVarargs
-  private static void pollUntil(Condition condition, Set<String> seen, KafkaConsumer<String, String>... consumers) {
+  static void pollUntil(Condition condition, Set<String> seen, KafkaConsumer<String, String>... consumers) {
     long deadline = System.currentTimeMillis() + 20_000;
     while (!condition.holds()) {
       check(System.currentTimeMillis() < deadline, "still waiting after 20 s: seen " + seen.size() + ", assigned "
@@ -464,15 +466,15 @@ public final class JavaClients {
     }
   }
 
-  private static void check(boolean holds, String what) {
+  static void check(boolean holds, String what) {
     if (!holds) throw new AssertionError(what);
   }
 
-  private static void expect(Class<? extends Throwable> expected, Scenario body) {
+  static void expect(Class<? extends Throwable> expected, Scenario body) {
     expectCause(expected.getSimpleName(), body);
   }
 
-  private static void expectCause(String expected, Scenario body) {
+  static void expectCause(String expected, Scenario body) {
     try {
       body.run();
     } catch (Exception error) {

@@ -67,12 +67,15 @@ describe('topics', () => {
         topics: [
           { name: null, topicId },
           { name: null, topicId: 'BBBBBBBBBBBBBBBBBBBBBB' },
+          { name: '', topicId: 'CCCCCCCCCCCCCCCCCCCCCC' },
+          { name: '', topicId },
         ],
       })
       assert.deepEqual(
         byId.topics.map(({ name, errorCode }) => [name, errorCode]),
         [
           ['t', NONE],
+          [null, ErrorCode.UNKNOWN_TOPIC_ID],
           [null, ErrorCode.UNKNOWN_TOPIC_ID],
         ],
       )

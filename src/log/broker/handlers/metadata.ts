@@ -44,7 +44,7 @@ export const handleMetadata: Handler<MetadataRequest, MetadataResponseInput> = (
           .filter(({ name }) => showsTopic(context, AclOperation.DESCRIBE, name))
           .map((topic) => describe(topic, nodeId))
       : distinct(asked).map(({ name, topicId }) =>
-          name === null ? byId(context, topicId) : byName(context, name, mayCreate),
+          goesById({ name, topicId }) ? byId(context, topicId) : byName(context, name ?? '', mayCreate),
         )
   return {
     brokers: [{ nodeId, host: advertised.host, port: advertised.port }],
@@ -118,12 +118,17 @@ function describe(topic: Topic, nodeId: number): TopicMetadata {
   }
 }
 
+/** Java's consumer sends an empty name with an id. */
+function goesById({ name, topicId }: { readonly name: string | null; readonly topicId: string }): boolean {
+  return topicId !== ZERO_UUID || name === null
+}
+
 function distinct<T extends { readonly name: string | null; readonly topicId: string }>(
   topics: readonly T[],
 ): T[] {
   const seen = new Set<string>()
   return topics.filter(({ name, topicId }) => {
-    const key = name === null ? `id ${topicId}` : `name ${name}`
+    const key = goesById({ name, topicId }) ? `id ${topicId}` : `name ${name}`
     return !seen.has(key) && seen.add(key)
   })
 }
