@@ -17,5 +17,8 @@ export const paths = {
   sparkClasses: join(cacheRoot, 'spark', 'classes'),
   javaClientClasses: join(cacheRoot, 'java-clients', 'classes'),
   python: join(cacheRoot, 'python', 'bin', 'python3'),
+  registryPython: join(cacheRoot, 'registry-python', 'bin', 'python3'),
+  registryNode: join(cacheRoot, 'registry-node'),
+  registryGo: join(cacheRoot, 'registry-go', 'client'),
   franzGo: join(cacheRoot, 'franz-go', 'client'),
 } as const

@@ -3,8 +3,8 @@
  * and how to fetch it through its own registry's client. Everything but kcat lands under `.cache/`.
  */
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { paths, repositoryRoot } from './paths.ts'
 
 export type WitnessName =
@@ -19,6 +19,9 @@ export type WitnessName =
   | 'kcat'
   | 'confluent-python'
   | 'franz-go'
+  | 'registry-python'
+  | 'registry-node'
+  | 'registry-go'
 
 export interface Witness {
   readonly name: WitnessName
@@ -36,6 +39,9 @@ const javaClientSources = join(root, 'conformance', 'clients', 'java')
 const pythonRequirements = join(root, 'conformance', 'clients', 'python', 'requirements.txt')
 const frameworks = join(root, 'conformance', 'frameworks')
 const franzGoModule = join(root, 'conformance', 'clients', 'franz-go')
+const registryRequirements = join(root, 'conformance', 'clients', 'registry-python', 'requirements.txt')
+const registryNode = join(root, 'conformance', 'clients', 'registry-node')
+const registryGo = join(root, 'conformance', 'clients', 'registry-go')
 
 export const witnesses: readonly Witness[] = [
   {
@@ -110,27 +116,39 @@ export const witnesses: readonly Witness[] = [
   {
     name: 'confluent-python',
     what: 'confluent-kafka for Python, over librdkafka (pip)',
-    isHere: () =>
-      isNewer(join(dirname(dirname(paths.python)), 'pyvenv.cfg'), [pythonRequirements]) &&
-      runs(paths.python, ['-c', 'import confluent_kafka']),
-    fetch: () => {
-      run('python3', ['-m', 'venv', '--clear', dirname(dirname(paths.python))])
-      run(paths.python, [
-        '-m',
-        'pip',
-        'install',
-        '-q',
-        '--disable-pip-version-check',
-        '-r',
-        pythonRequirements,
-      ])
-    },
+    isHere: () => hasPython(paths.python, pythonRequirements, 'confluent_kafka'),
+    fetch: () => makePython(paths.python, pythonRequirements),
   },
   {
     name: 'franz-go',
     what: 'the program over franz-go, compiled (Go)',
     isHere: () => isNewer(paths.franzGo, filesOf(franzGoModule)),
     fetch: () => run('go', ['build', '-o', paths.franzGo, '.'], franzGoModule),
+  },
+  {
+    name: 'registry-python',
+    what: "confluent-kafka for Python with its schema registry's client and serializers (pip)",
+    isHere: () =>
+      hasPython(paths.registryPython, registryRequirements, 'confluent_kafka.schema_registry.protobuf'),
+    fetch: () => makePython(paths.registryPython, registryRequirements),
+  },
+  {
+    name: 'registry-node',
+    what: '@confluentinc/schemaregistry and @kafkajs/confluent-schema-registry (npm)',
+    isHere: () =>
+      existsSync(join(paths.registryNode, 'node_modules')) &&
+      filesOf(registryNode).every((file) => isNewer(join(paths.registryNode, basename(file)), [file])),
+    fetch: () => {
+      mkdirSync(paths.registryNode, { recursive: true })
+      for (const file of filesOf(registryNode)) copyFileSync(file, join(paths.registryNode, basename(file)))
+      run('npm', ['install', '--silent', '--ignore-scripts', '--no-package-lock'], paths.registryNode)
+    },
+  },
+  {
+    name: 'registry-go',
+    what: "the program over franz-go's client of schema registries, compiled (Go)",
+    isHere: () => isNewer(paths.registryGo, filesOf(registryGo)),
+    fetch: () => run('go', ['build', '-o', paths.registryGo, '.'], registryGo),
   },
 ]
 
@@ -175,6 +193,19 @@ function copyJars(pom: string, into: string): void {
     'dependency:copy-dependencies',
     `-DoutputDirectory=${into}`,
   ])
+}
+
+/** Whether a Python environment is there, made from these requirements and with this module in it. */
+function hasPython(python: string, requirements: string, module: string): boolean {
+  return (
+    isNewer(join(dirname(dirname(python)), 'pyvenv.cfg'), [requirements]) &&
+    runs(python, ['-c', `import ${module}`])
+  )
+}
+
+function makePython(python: string, requirements: string): void {
+  run('python3', ['-m', 'venv', '--clear', dirname(dirname(python))])
+  run(python, ['-m', 'pip', 'install', '-q', '--disable-pip-version-check', '-r', requirements])
 }
 
 function compileJava(sources: readonly string[], libs: string, into: string): void {
