@@ -76,7 +76,13 @@ export type {
 } from './stream/runtime/job-metrics.ts'
 export type { SplitMetrics } from './stream/runtime/step-metrics.ts'
 
-export { startLog, type LogOptions, type RunningLog } from './log/broker/start-log.ts'
+export { startLog, type LogAccess, type LogOptions, type RunningLog } from './log/broker/start-log.ts'
+export type {
+  ListenerOptions,
+  ListenerSaslOptions,
+  ListenerTlsOptions,
+  OAuthBearerOptions,
+} from './log/broker/security/listener-options.ts'
 export { serve, type Served, type ServeOptions } from './server/serve.ts'
 export { startMirror } from './mirror/start-mirror.ts'
 export type {
