@@ -45,6 +45,8 @@ export interface FurtherListener {
   readonly name: string
   readonly protocol: 'PLAINTEXT' | 'SSL' | 'SASL_PLAINTEXT' | 'SASL_SSL'
   readonly port: number
+  /** Where its clients are told to connect, when that is something in between. Default: `port`. */
+  readonly advertisedPort?: number
 }
 
 /** @param options.folder holds settings and data, those of an earlier run too; a temporary one, removed at the end, by default. */
@@ -65,18 +67,20 @@ export async function startKafka(
   const dataPath = join(folder, 'data')
   mkdirSync(dataPath, { recursive: true })
   const further = options.listeners ?? []
-  const listeners = [
+  const listeners: readonly (Omit<FurtherListener, 'protocol'> & { readonly protocol: string })[] = [
     { name: 'PLAINTEXT', protocol: 'PLAINTEXT', port },
     ...further,
     { name: 'CONTROLLER', protocol: 'PLAINTEXT', port: controllerPort },
   ]
-  const addresses = listeners.map(({ name, port }) => `${name}://127.0.0.1:${port}`).join(',')
+  const addressOf = (name: string, port: number): string => `${name}://127.0.0.1:${port}`
   const settings = {
     'process.roles': 'broker,controller',
     'node.id': '1',
     'controller.quorum.bootstrap.servers': `127.0.0.1:${controllerPort}`,
-    listeners: addresses,
-    'advertised.listeners': addresses,
+    listeners: listeners.map(({ name, port }) => addressOf(name, port)).join(','),
+    'advertised.listeners': listeners
+      .map(({ name, port, advertisedPort = port }) => addressOf(name, advertisedPort))
+      .join(','),
     'inter.broker.listener.name': 'PLAINTEXT',
     'controller.listener.names': 'CONTROLLER',
     'listener.security.protocol.map': listeners.map(({ name, protocol }) => `${name}:${protocol}`).join(','),

@@ -30,7 +30,8 @@ import { selectTopics } from './topic-selection.ts'
 
 /** Batches that wait between fetching and writing. */
 const QUEUED_BYTES_MAX = 32 * 1024 * 1024
-const DELIVERY_TIMEOUT_MS = 30_000
+/** How long a cut connection is taken for a short one; then the mirror says that it waits, and begins anew. */
+const DELIVERY_TIMEOUT_MS = 10_000
 /** Partitions that are looked at side by side when a session begins. */
 const OPENED_TOGETHER = 16
 

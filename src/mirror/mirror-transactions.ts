@@ -14,6 +14,7 @@ import type { Timer } from '../world/world.ts'
 /** A transaction with more than this is committed at once. */
 const BYTES_MAX = 16 * 1024 * 1024
 const TIMEOUT_MS = 60_000
+const DELIVERY_TIMEOUT_MS = 10_000
 
 /** Has written in the open transaction. */
 export interface Participant {
@@ -46,7 +47,7 @@ export class MirrorTransactions {
     const producer = await createTransactionalProducer(client, {
       transactionalId,
       transactionTimeoutMs: TIMEOUT_MS,
-      deliveryTimeoutMs: TIMEOUT_MS / 2,
+      deliveryTimeoutMs: DELIVERY_TIMEOUT_MS,
     })
     return new MirrorTransactions(client, producer, options)
   }
