@@ -13,11 +13,12 @@ import type { World } from '../src/world/world.ts'
 import { sleep } from '../src/world/world.ts'
 import { placeOf } from './history.ts'
 import type { History, StoredRecord, TransactionHistory } from './history.ts'
-import { SERVER_PORT } from './server-process.ts'
 
 export interface ClientSetting {
   readonly name: string
   readonly world: World
+  /** `host:port` of the log. */
+  readonly bootstrap: string
   readonly random: SeededRandom
   readonly history: History
   readonly partitions: number
@@ -32,13 +33,13 @@ const REQUEST_TIMEOUT_MS = 3_000
 
 /** Connects, tries until it works, and runs `session` again and again until it ends without an error. */
 async function persist(setting: ClientSetting, session: (client: LogClient) => Promise<void>): Promise<void> {
-  const { world, name, history } = setting
+  const { world, name, bootstrap, history } = setting
   for (;;) {
     let client: LogClient | undefined
     try {
       client = await connectClient({
         world,
-        bootstrap: `127.0.0.1:${SERVER_PORT}`,
+        bootstrap,
         clientId: name,
         requestTimeoutMs: REQUEST_TIMEOUT_MS,
       })
@@ -46,7 +47,7 @@ async function persist(setting: ClientSetting, session: (client: LogClient) => P
       return
     } catch (error) {
       if (!(error instanceof MillraceError)) throw error
-      history.note(`${name}: ${messageOf(error)}`)
+      history.trouble(`${name}: ${messageOf(error)}`)
     } finally {
       await client?.close()
     }

@@ -18,7 +18,6 @@ import { sleep } from '../src/world/world.ts'
 import { pollUntil, recordsOf } from './clients.ts'
 import type { ClientProgram, ClientSetting } from './clients.ts'
 import { placeOf } from './history.ts'
-import { SERVER_PORT } from './server-process.ts'
 
 const GROUP = 'workers'
 const TOPIC = 'numbers'
@@ -32,13 +31,13 @@ interface Membership {
 }
 
 export const groupMember: ClientProgram = async (setting) => {
-  const { world, name, history, random, stopping } = setting
+  const { world, name, bootstrap, history, random, stopping } = setting
   while (!stopping()) {
     let client: LogClient | undefined
     try {
       client = await connectClient({
         world,
-        bootstrap: `127.0.0.1:${SERVER_PORT}`,
+        bootstrap,
         clientId: name,
         requestTimeoutMs: 8_000,
       })
@@ -54,7 +53,7 @@ export const groupMember: ClientProgram = async (setting) => {
       await client.request(leaveGroupApi, { groupId: GROUP, memberId, members: [{ memberId }] }, NODE)
     } catch (error) {
       if (!(error instanceof MillraceError)) throw error
-      history.note(`${name}: ${messageOf(error)}`)
+      history.trouble(`${name}: ${messageOf(error)}`)
     } finally {
       await client?.close()
     }

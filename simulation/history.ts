@@ -34,6 +34,8 @@ export class History {
   readonly committedOffsets = new Map<string, number>()
   /** Values that members of the group worked on. */
   readonly processed = new Set<string>()
+  /** Errors that clients met. */
+  readonly troubles: string[] = []
   readonly #lines: string[] = []
   readonly #nowMs: () => number
   #digest = 0
@@ -48,6 +50,12 @@ export class History {
     for (let i = 0; i < line.length; i++)
       this.#digest = (Math.imul(this.#digest, 31) + line.charCodeAt(i)) | 0
     this.#lines.push(line)
+  }
+
+  /** A client met an error. Where nothing goes wrong on purpose, nobody may. */
+  trouble(text: string): void {
+    this.troubles.push(text)
+    this.note(text)
   }
 
   get lines(): readonly string[] {

@@ -4,6 +4,7 @@ import { sleep } from '../src/world/world.ts'
 import type { ClientProgram } from './clients.ts'
 import { BrokenPromise } from './history.ts'
 import type { History } from './history.ts'
+import { SERVER_PORT } from './server-process.ts'
 
 /** Everything must have come to rest this long after the last fault. */
 export const REST_WITHIN_MS = 300_000
@@ -66,6 +67,7 @@ export class RunningClients {
     program({
       name: machine.name,
       world: machine.world,
+      bootstrap: `127.0.0.1:${SERVER_PORT}`,
       random: this.#simulation.random.fork(machine.name),
       history: this.#history,
       partitions: this.#partitions,

@@ -18,7 +18,7 @@ const [command, ...args] = process.argv.slice(2)
 
 /** Lets imports of `millrace` and its subpaths resolve to `src/`. */
 const FROM_SOURCES = '--conditions=millrace-source'
-const TESTED_FOLDERS = ['src', 'tools', 'examples', 'simulation', 'conformance', 'survival', 'bench']
+const TESTED_FOLDERS = ['src', 'tools', 'examples', 'simulation', 'conformance', 'survival', 'fuzz', 'bench']
 
 const commands = {
   start: () => [FROM_SOURCES, 'examples/main.ts', ...args],
@@ -27,6 +27,7 @@ const commands = {
   bench: () => [FROM_SOURCES, 'bench/run.ts', ...args],
   build: () => ['tools/build.ts', ...args],
   check: () => [FROM_SOURCES, 'tools/check.ts', ...args],
+  fuzz: () => [FROM_SOURCES, 'fuzz/run.ts', ...args],
   simulate: () => [FROM_SOURCES, 'simulation/run.ts', ...args],
   test: () => {
     const options = args.filter((arg) => arg.startsWith('-'))

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-const CODE_FOLDERS = ['src', 'tools', 'examples', 'simulation', 'conformance', 'survival', 'bench']
+const CODE_FOLDERS = ['src', 'tools', 'examples', 'simulation', 'conformance', 'survival', 'fuzz', 'bench']
 const SKIPPED = new Set(['node_modules', 'dist', 'target', '.git', '.cache', '.data'])
 
 export interface SourceFile {

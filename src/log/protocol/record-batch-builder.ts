@@ -32,6 +32,7 @@ export interface BatchOptions {
 
 const HEADER_BYTES = 61
 const TWO_POW_32 = 2 ** 32
+const TWO_POW_63 = 2 ** 63
 const DEFAULT_CAPACITY = 16 * 1024
 
 export class RecordBatchBuilder {
@@ -224,7 +225,13 @@ function writeVarlong(target: Buffer, start: number, value: number): number {
   return at
 }
 
+/** 2^63, which is what the largest 64-bit integers are as numbers, becomes the largest one. */
 function writeInt64(target: Buffer, at: number, value: number): void {
+  if (value >= TWO_POW_63) {
+    target.writeInt32BE(0x7fffffff, at)
+    target.writeInt32BE(-1, at + 4)
+    return
+  }
   target.writeInt32BE(Math.floor(value / TWO_POW_32), at)
   target.writeUInt32BE(value >>> 0, at + 4)
 }

@@ -7,6 +7,8 @@ import {
 import type { LogFile } from './open-files.ts'
 
 const MAGIC_POSITION = 16
+/** The indexes keep offsets as 32-bit distances from the segment's first. */
+const OFFSETS_MAX = 2 ** 31 - 1
 
 /**
  * Walks the batches of a segment file front to back through a chunk buffer; only headers are looked at, unless CRCs are
@@ -16,6 +18,7 @@ export class BatchScanner {
   readonly #file: LogFile
   readonly #end: number
   readonly #verifyFromOffset: number
+  readonly #maxOffset: number
   #chunk: Buffer
   /** File position of the chunk's first byte, and how many bytes of it are valid. */
   #chunkStart = 0
@@ -43,6 +46,7 @@ export class BatchScanner {
     this.#end = options.end
     this.#verifyFromOffset = options.verifyFromOffset ?? Infinity
     this.#minBaseOffset = options.minBaseOffset ?? 0
+    this.#maxOffset = this.#minBaseOffset + OFFSETS_MAX
     this.#chunk = Buffer.allocUnsafe(
       Math.min(options.chunkBytes ?? 65_536, Math.max(BATCH_HEADER_BYTES, options.end - options.start)),
     )
@@ -74,6 +78,8 @@ export class BatchScanner {
       return this.#stop(`a batch of ${header.sizeBytes} bytes of which ${left} are there`)
     if (header.baseOffset < this.#minBaseOffset)
       return this.#stop(`offset ${header.baseOffset} after ${this.#minBaseOffset - 1}`)
+    if (header.baseOffset + header.lastOffsetDelta > this.#maxOffset)
+      return this.#stop(`offset ${header.baseOffset}, too far from the segment's first`)
     if (header.lastOffsetDelta < 0) return this.#stop(`a last offset delta of ${header.lastOffsetDelta}`)
     if (header.baseOffset + header.lastOffsetDelta >= this.#verifyFromOffset) {
       at = this.#ensure(position, header.sizeBytes)

@@ -6,6 +6,7 @@ import type { DiskLock, Timer, World } from '../../world/world.ts'
 import { BackgroundFlush } from './background-flush.ts'
 import { CLEAN_SHUTDOWN_TEXT, encodePartitionMetadata } from './checkpoint-files.ts'
 import { openIdentity, randomId } from './directory-identity.ts'
+import { inGroups } from './in-groups.ts'
 import { LogCheckpoints } from './log-checkpoints.ts'
 import { LOG_CONFIG_DEFAULTS, type LogConfig } from './log-config.ts'
 import { OpenFiles } from './open-files.ts'
@@ -487,18 +488,4 @@ interface OpenOptions {
   readonly path: string
   readonly config: LogConfig
   readonly report: Report
-}
-
-/** Partitions that are worked on side by side where the device is waited for. */
-const GROUP = 32
-
-async function inGroups<Result>(
-  partitions: readonly PartitionLog[],
-  work: (partition: PartitionLog) => Promise<Result>,
-): Promise<Result[]> {
-  const results: Result[] = []
-  for (let index = 0; index < partitions.length; index += GROUP) {
-    results.push(...(await Promise.all(partitions.slice(index, index + GROUP).map(work))))
-  }
-  return results
 }

@@ -1,4 +1,5 @@
 import { BATCH_HEADER_BYTES, BATCH_PREFIX_BYTES } from '../protocol/record-batch.ts'
+import { damagedLog } from './damaged-log.ts'
 import type { LogSegments } from './log-segments.ts'
 import type { RecentBatches } from './recent-batches.ts'
 import type { Segment } from './segment.ts'
@@ -104,20 +105,27 @@ export class LogReader {
     if (options.maxBytes < BATCH_HEADER_BYTES && !options.minOneBatch) return nothing
     let buffer = target
     let length = segment.log.read(buffer, position)
-    if (length < BATCH_HEADER_BYTES || offsetAt(buffer, 0) >= options.upperOffset) return nothing
+    if (length < BATCH_HEADER_BYTES)
+      throw this.#damaged(segment, options, `only ${length} bytes of a batch are there`)
+    if (offsetAt(buffer, 0) >= options.upperOffset) return nothing
     const firstBytes = sizeAt(buffer, 0)
+    if (firstBytes < BATCH_HEADER_BYTES || firstBytes > segment.sizeBytes - position)
+      throw this.#damaged(segment, options, `a batch of ${firstBytes} bytes`)
     if (firstBytes > length) {
       if (!options.minOneBatch) return nothing
       buffer = Buffer.allocUnsafe(firstBytes)
       length = segment.log.read(buffer, position)
-      if (length < firstBytes) return nothing
+      if (length < firstBytes)
+        throw this.#damaged(segment, options, `a batch of ${firstBytes} bytes of which ${length} are there`)
     }
     let end = 0
     let nextOffset = options.offset
     while (end + BATCH_HEADER_BYTES <= length) {
       const sizeBytes = sizeAt(buffer, end)
       const baseOffset = offsetAt(buffer, end)
-      if (end + sizeBytes > length || baseOffset >= options.upperOffset) break
+      // What is not a batch ends the read; the next one begins there, and says so.
+      if (sizeBytes < BATCH_HEADER_BYTES || end + sizeBytes > length || baseOffset >= options.upperOffset)
+        break
       nextOffset = baseOffset + buffer.readInt32BE(end + LAST_OFFSET_DELTA_POSITION) + 1
       end += sizeBytes
     }
@@ -125,6 +133,10 @@ export class LogReader {
     const records = buffer.subarray(0, end)
     // A small answer must not keep a large buffer alive.
     return { records: end < buffer.length / 2 ? Buffer.from(records) : records, nextOffset }
+  }
+
+  #damaged(segment: Segment, { offset }: { readonly offset: number }, problem: string): Error {
+    return damagedLog({ path: segment.log.path, offset, problem })
   }
 
   #remember(nextOffset: number, position: number): void {

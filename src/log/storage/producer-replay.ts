@@ -1,3 +1,4 @@
+import { WireError } from '../../base/byte-reader.ts'
 import { type BatchHeader, isControl, RecordCursor } from '../protocol/record-batch.ts'
 import type { ProducerStates } from './producer-states.ts'
 import type { TransactionIndexEntry } from './transaction-index.ts'
@@ -43,10 +44,18 @@ export function applyMarker(
   }
 }
 
-/** Undefined for control records that are not transaction markers. */
+/**
+ * Undefined for control records that are not transaction markers, and for damaged ones: a transaction that then seems to
+ * be open can be aborted by hand, a log that does not open helps nobody.
+ */
 function readMarker(header: BatchHeader, batch: Buffer): Marker | undefined {
-  const cursor = new RecordCursor().open(batch)
-  if (!cursor.next()) return undefined
+  const cursor = new RecordCursor()
+  try {
+    if (!cursor.open(batch).next()) return undefined
+  } catch (error) {
+    if (error instanceof WireError) return undefined
+    throw error
+  }
   const key = cursor.key()
   const value = cursor.value()
   // Key: int16 version, int16 type (0 abort, 1 commit). Value: int16 version, int32 coordinator epoch.

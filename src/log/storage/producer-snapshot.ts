@@ -1,5 +1,6 @@
 import { crc32c } from '../../base/crc32c.ts'
 import type { ProducerState, RememberedBatch } from './producer-states.ts'
+import { int64 } from './int64.ts'
 
 /**
  * A partition's producers at some offset (`<offset>.snapshot`), in Kafka's format, version 1:
@@ -34,25 +35,25 @@ export function encodeProducerSnapshot(producers: Iterable<ProducerState>): Buff
   let at = HEADER_BYTES
   for (const producer of all) {
     const last = producer.batches.at(-1)
-    at = bytes.writeBigInt64BE(BigInt(producer.producerId), at)
+    at = bytes.writeBigInt64BE(int64(producer.producerId), at)
     at = bytes.writeInt16BE(producer.producerEpoch, at)
     at = bytes.writeInt32BE(last?.lastSequence ?? -1, at)
-    at = bytes.writeBigInt64BE(BigInt(last?.lastOffset ?? -1), at)
+    at = bytes.writeBigInt64BE(int64(last?.lastOffset ?? -1), at)
     at = bytes.writeInt32BE(last === undefined ? 0 : last.lastOffset - last.firstOffset, at)
-    at = bytes.writeBigInt64BE(BigInt(last?.timestampMs ?? producer.lastSeenMs), at)
+    at = bytes.writeBigInt64BE(int64(last?.timestampMs ?? producer.lastSeenMs), at)
     at = bytes.writeInt32BE(producer.coordinatorEpoch, at)
-    at = bytes.writeBigInt64BE(BigInt(producer.transactionFirstOffset), at)
+    at = bytes.writeBigInt64BE(int64(producer.transactionFirstOffset), at)
   }
   at += bytes.write(WINDOW_MAGIC, at, 'latin1')
   for (const producer of all) {
-    at = bytes.writeBigInt64BE(BigInt(producer.lastSeenMs), at)
+    at = bytes.writeBigInt64BE(int64(producer.lastSeenMs), at)
     at = bytes.writeInt8(producer.batches.length, at)
     for (const batch of producer.batches) {
       at = bytes.writeInt32BE(batch.firstSequence, at)
       at = bytes.writeInt32BE(batch.lastSequence, at)
-      at = bytes.writeBigInt64BE(BigInt(batch.firstOffset), at)
-      at = bytes.writeBigInt64BE(BigInt(batch.lastOffset), at)
-      at = bytes.writeBigInt64BE(BigInt(batch.timestampMs), at)
+      at = bytes.writeBigInt64BE(int64(batch.firstOffset), at)
+      at = bytes.writeBigInt64BE(int64(batch.lastOffset), at)
+      at = bytes.writeBigInt64BE(int64(batch.timestampMs), at)
     }
   }
   bytes.writeUInt32BE(crc32c(bytes.subarray(ENTRIES_POSITION)), CRC_POSITION)

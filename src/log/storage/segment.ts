@@ -1,6 +1,7 @@
 import { join } from 'node:path/posix'
 import { BATCH_HEADER_BYTES, type BatchHeader } from '../protocol/record-batch.ts'
 import { BatchScanner } from './batch-scanner.ts'
+import { damagedLog } from './damaged-log.ts'
 import { OffsetIndex } from './offset-index.ts'
 import type { LogFile, OpenFiles } from './open-files.ts'
 import { type SegmentFileKind, segmentFileName } from './segment-file-names.ts'
@@ -133,13 +134,30 @@ export class Segment {
     this.log.truncate(this.sizeBytes)
   }
 
-  /** Position of the first batch whose last offset is `offset` or above; `sizeBytes` when there is none. */
+  /**
+   * Position of the first batch whose last offset is `offset` or above; `sizeBytes` when there is none. Throws
+   * `MR_LOG_DAMAGED` when what lies before cannot be read.
+   */
   positionOf(offset: number): number {
-    const scanner = this.scan({ start: this.offsetIndex.positionFor(offset), chunkBytes: 4096 })
+    const found = this.#positionFrom(this.offsetIndex.positionFor(offset), offset)
+    if (found !== undefined) return found
+    // The index leads astray: its file is damaged. What it says is in the log too.
+    this.#rebuildIndexes()
+    return this.#positionFrom(this.offsetIndex.positionFor(offset), offset) ?? this.sizeBytes
+  }
+
+  /** Undefined when no batch that may be followed by `offset` begins at `start`. */
+  #positionFrom(start: number, offset: number): number | undefined {
+    if (start < 0 || start > this.sizeBytes) return undefined
+    const scanner = this.scan({ start, chunkBytes: 4096 })
     for (let header = scanner.next(); header !== undefined; header = scanner.next()) {
+      if (scanner.position === start && start > 0 && header.baseOffset > offset) return undefined
       if (header.baseOffset + header.lastOffsetDelta >= offset) return scanner.position
     }
-    return this.sizeBytes
+    const { problem } = scanner
+    if (problem === undefined) return this.sizeBytes
+    if (start > 0 && scanner.nextPosition === start) return undefined
+    throw damagedLog({ path: this.log.path, offset, problem })
   }
 
   /** The offset after the last record, undefined when the file does not end with a whole batch. Looks only behind the last index entry. */

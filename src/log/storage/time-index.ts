@@ -1,5 +1,6 @@
 import { IndexFile } from './index-file.ts'
 import type { LogFile } from './open-files.ts'
+import { int64 } from './int64.ts'
 
 /**
  * The time index of a segment (`.timeindex`), in Kafka's format; timestamps ascend strictly.
@@ -67,7 +68,7 @@ export class TimeIndex {
   append(timestampMs: number, offset: number): void {
     if (timestampMs < 0 || (this.#last !== undefined && timestampMs <= this.#last.timestampMs)) return
     const slot = this.#index.reserve()
-    slot.buffer.writeBigInt64BE(BigInt(timestampMs), slot.position)
+    slot.buffer.writeBigInt64BE(int64(timestampMs), slot.position)
     slot.buffer.writeInt32BE(offset - this.#baseOffset, slot.position + 8)
     this.#last = { timestampMs, offset }
   }

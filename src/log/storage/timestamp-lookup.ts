@@ -21,7 +21,7 @@ export function offsetForTimestamp(
     const segment = segments.at(index)!
     if (segment.maxTimestampMs < timestampMs) continue
     const from = Math.max(segment.timeIndex.floor(timestampMs)?.offset ?? segment.baseOffset, logStartOffset)
-    const scanner = segment.scan({ start: segment.offsetIndex.positionFor(from) })
+    const scanner = segment.scan({ start: segment.positionOf(from) })
     for (let header = scanner.next(); header !== undefined; header = scanner.next()) {
       if (header.maxTimestamp < timestampMs || header.baseOffset + header.lastOffsetDelta < logStartOffset)
         continue

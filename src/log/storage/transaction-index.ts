@@ -1,4 +1,5 @@
 import type { LogFile } from './open-files.ts'
+import { int64 } from './int64.ts'
 
 /**
  * The aborted transactions whose markers lie in a segment (`.txnindex`), in Kafka's format, ordered by marker:
@@ -48,10 +49,10 @@ export class TransactionIndex {
       this.#entries = entries = larger
     }
     entries.writeInt16BE(0, at)
-    entries.writeBigInt64BE(BigInt(entry.producerId), at + 2)
-    entries.writeBigInt64BE(BigInt(entry.firstOffset), at + 10)
-    entries.writeBigInt64BE(BigInt(entry.lastOffset), at + 18)
-    entries.writeBigInt64BE(BigInt(entry.lastStableOffset), at + 26)
+    entries.writeBigInt64BE(int64(entry.producerId), at + 2)
+    entries.writeBigInt64BE(int64(entry.firstOffset), at + 10)
+    entries.writeBigInt64BE(int64(entry.lastOffset), at + 18)
+    entries.writeBigInt64BE(int64(entry.lastStableOffset), at + 26)
     this.#bytes = at + TRANSACTION_INDEX_ENTRY_BYTES
   }
 

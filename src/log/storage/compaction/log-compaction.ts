@@ -101,7 +101,7 @@ export class LogCompaction {
     const transactions = this.#transactions(dirtyTo)
     for (const segment of segments.all().slice(segments.indexOf(dirtyFrom))) {
       if (segment.baseOffset >= dirtyTo) break
-      const scanner = segment.scan({ start: segment.offsetIndex.positionFor(dirtyFrom) })
+      const scanner = segment.scan({ start: segment.positionOf(dirtyFrom) })
       for (let header = scanner.next(); header !== undefined; header = scanner.next()) {
         if (header.baseOffset + header.lastOffsetDelta < dirtyFrom) continue
         if (keys.isFull) return { keys, end: header.baseOffset }

@@ -1,0 +1,89 @@
+/** The attacked log in a process of its own, as its parent sees it. */
+import { fork, type ChildProcess } from 'node:child_process'
+import { join } from 'node:path'
+import type { FromServer, ServerConfig, ServerMemory, ToServer } from './log-server.ts'
+
+export class AttackedLog implements AsyncDisposable {
+  readonly host: string
+  readonly port: number
+  /** What it reported as an error, and the first of each kind of warning. */
+  readonly reports = new Map<string, string>()
+  readonly #child: ChildProcess
+  readonly #asking: ((memory: ServerMemory) => void)[] = []
+  readonly #ended = Promise.withResolvers<void>()
+  #stderr = ''
+
+  static start(options: { readonly dataPath: string; readonly config?: ServerConfig }): Promise<AttackedLog> {
+    const child = fork(
+      join(import.meta.dirname, 'log-server.ts'),
+      [options.dataPath, JSON.stringify(options.config ?? {})],
+      {
+        execArgv: ['--expose-gc', '--conditions=millrace-source'],
+        stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
+      },
+    )
+    let said = ''
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      said = (said + text).slice(-4_000)
+    })
+    return new Promise((resolve, reject) => {
+      child.once('message', (message: FromServer) => {
+        if (message.kind === 'ready') resolve(new AttackedLog(child, message))
+        else reject(new Error(`the log began with ${JSON.stringify(message)}`))
+      })
+      child.once('exit', (code) => reject(new Error(`the log did not start, exit code ${code}: ${said}`)))
+    })
+  }
+
+  private constructor(child: ChildProcess, { host, port }: { readonly host: string; readonly port: number }) {
+    this.host = host
+    this.port = port
+    this.#child = child
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#stderr = (this.#stderr + text).slice(-4_000)
+    })
+    child.on('message', (message: FromServer) => {
+      if (message.kind === 'memory') this.#asking.shift()?.(message.memory)
+      if (message.kind !== 'report') return
+      const key = message.level === 'error' ? `${message.event}: ${message.fields}` : message.event
+      if (!this.reports.has(key))
+        this.reports.set(key, `${message.level} ${message.event}: ${message.fields}`)
+    })
+    child.once('exit', () => this.#ended.resolve())
+  }
+
+  get hasEnded(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null
+  }
+
+  /** What it said before it ended. */
+  get lastWords(): string {
+    return `exit code ${this.#child.exitCode}, signal ${this.#child.signalCode}\n${this.#stderr}`
+  }
+
+  /** Rejects when the process has ended. */
+  memory(options: { readonly collect: boolean } = { collect: true }): Promise<ServerMemory> {
+    if (this.hasEnded) return Promise.reject(new Error(`the log has ended: ${this.lastWords}`))
+    return new Promise((resolve, reject) => {
+      this.#asking.push(resolve)
+      void this.#ended.promise.then(() => reject(new Error(`the log has ended: ${this.lastWords}`)))
+      this.#tell(options.collect ? 'memory' : 'memory without collecting')
+    })
+  }
+
+  /** Ends it in order; throws when it does not end so. */
+  async stop(): Promise<void> {
+    this.#tell('stop')
+    await this.#ended.promise
+    if (this.#child.exitCode !== 0) throw new Error(`the log did not stop in order: ${this.lastWords}`)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill('SIGKILL')
+    await this.#ended.promise
+  }
+
+  #tell(message: ToServer): void {
+    this.#child.send(message)
+  }
+}
