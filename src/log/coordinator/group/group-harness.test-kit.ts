@@ -4,6 +4,7 @@ import { GroupCoordinator } from './group-coordinator.ts'
 import type { TopicRegexes, TopicShape, TopicsView } from './consumer/topics-view.ts'
 import type { OffsetCommitRequest, TopicErrors } from './group-offsets.ts'
 import type {
+  ConsumerGroupTimes,
   GroupConfig,
   GroupEffects,
   JoinRequest,
@@ -49,7 +50,7 @@ export class TestTopics implements TopicsView {
 
   /** Creates a topic, or makes it as large. */
   put(name: string, partitionCount: number): string {
-    const id = this.#topics.get(name)?.id ?? `${'A'.repeat(20)}${String(++this.#lastId).padStart(2, '0')}`
+    const id = this.#topics.get(name)?.id ?? `${'A'.repeat(19)}${String(++this.#lastId).padStart(2, '0')}A`
     this.#topics.set(name, { id, name, partitionCount })
     this.version += 1
     return id
@@ -87,8 +88,13 @@ export class GroupHarness {
   #lastWaiter = 0
   #lastMember = 0
 
+  consumerTimes: ConsumerGroupTimes | undefined
+
   noGroups(): GroupCoordinator {
-    return new GroupCoordinator({ config: CONFIG, topics: this.topics, regexes })
+    const ofGroup = (groupId: string): ConsumerGroupTimes =>
+      this.consumerTimes ?? CONFIG.consumer.ofGroup(groupId)
+    const config = { ...CONFIG, consumer: { ...CONFIG.consumer, ofGroup } }
+    return new GroupCoordinator({ config, topics: this.topics, regexes })
   }
 
   get now(): { wallMs: number; monotonicMs: number } {
