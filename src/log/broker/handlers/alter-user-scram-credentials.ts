@@ -25,7 +25,8 @@ type Problem = readonly [errorCode: ErrorCode, errorMessage: string]
 
 /**
  * AlterUserScramCredentials: sets and deletes users' passwords, of which only what SCRAM needs comes here. Whatever is
- * wrong with one of a user's changes leaves that user as it is; the others' are on the device when this is answered.
+ * wrong with a user's change leaves that user as it is; the others' are on the device when this is answered. A user is
+ * changed once in a request, also where the changes are for two mechanisms: Kafka has it so.
  */
 export const handleAlterUserScramCredentials: Handler<
   AlterUserScramCredentialsRequest,
@@ -78,16 +79,15 @@ function decided(
   ): void => {
     if (problems.has(user)) return
     const mechanism = SCRAM_MECHANISM_CODES.get(code)
-    const key = `${code} ${user}`
     const taken: ScramChange | Problem =
       user === ''
-        ? [ErrorCode.UNACCEPTABLE_CREDENTIAL, 'Username must not be empty.']
+        ? [ErrorCode.UNACCEPTABLE_CREDENTIAL, 'Username must not be empty']
         : mechanism === undefined
           ? [ErrorCode.UNSUPPORTED_SASL_MECHANISM, 'Unknown SCRAM mechanism']
-          : changes.has(key)
+          : changes.has(user)
             ? [ErrorCode.DUPLICATE_RESOURCE, 'A user credential cannot be altered twice in the same request']
             : change(mechanism)
-    if ('kind' in taken) changes.set(key, taken)
+    if ('kind' in taken) changes.set(user, taken)
     else problems.set(user, taken)
   }
   for (const { name: user, mechanism: code } of deletions) {
@@ -101,7 +101,6 @@ function decided(
     take(user, code, (mechanism) => {
       if (iterations < SCRAM_ITERATIONS_MIN) return [ErrorCode.UNACCEPTABLE_CREDENTIAL, 'Too few iterations']
       if (iterations > SCRAM_ITERATIONS_MAX) return [ErrorCode.UNACCEPTABLE_CREDENTIAL, 'Too many iterations']
-      if (salt.length === 0) return [ErrorCode.UNACCEPTABLE_CREDENTIAL, 'Salt must not be empty.']
       if (saltedPassword.length === 0)
         return [ErrorCode.UNACCEPTABLE_CREDENTIAL, 'Password must not be empty.']
       const credential = credentialOf(mechanism, { saltedPassword, salt: Buffer.from(salt), iterations })

@@ -25,6 +25,7 @@ export const handleDescribeUserScramCredentials: Handler<
   const names = users === null || users.length === 0 ? [...known.keys()] : users.map(({ name }) => name)
   return {
     errorCode: ErrorCode.NONE,
+    errorMessage: '',
     results: [...new Set(names)].map((user) => {
       const credentials = known.get(user)
       if (names.indexOf(user) !== names.lastIndexOf(user)) {
@@ -38,6 +39,7 @@ export const handleDescribeUserScramCredentials: Handler<
       return {
         user,
         errorCode: ErrorCode.NONE,
+        errorMessage: '',
         credentialInfos: credentials.map(({ mechanism, credential: { iterations } }) => ({
           mechanism: CODES.get(mechanism)!,
           iterations,

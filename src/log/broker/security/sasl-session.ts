@@ -117,7 +117,8 @@ export class SaslSession {
     const state = this.#state
     const mechanisms = [...this.#rules.mechanisms.keys()]
     const mayAgain = state.kind === 'authenticated' && state.endsMs < Infinity
-    if (state.kind !== 'unknown' && !mayAgain) return { errorCode: ErrorCode.ILLEGAL_SASL_STATE, mechanisms }
+    if (state.kind !== 'unknown' && !mayAgain)
+      return { errorCode: ErrorCode.ILLEGAL_SASL_STATE, mechanisms: [] }
     const chosen = this.#rules.mechanisms.get(mechanism)
     if (chosen === undefined || (mayAgain && mechanism !== state.mechanism)) {
       const reason = chosen === undefined ? 'the mechanism is not offered' : 'another mechanism than before'
@@ -148,7 +149,7 @@ export class SaslSession {
     state.stepping = false
     switch (step.kind) {
       case 'challenge':
-        return { errorCode: ErrorCode.NONE, authBytes: step.message }
+        return { errorCode: ErrorCode.NONE, errorMessage: '', authBytes: step.message }
       case 'failed':
         return this.#refused(step, mechanism)
       case 'succeeded': {
@@ -162,7 +163,12 @@ export class SaslSession {
         }
         const sessionLifetimeMs = this.#begin(principal, mechanism, step.expiresAtMs)
         this.#rules.audit.succeeded(this.#client, { mechanism, again: again !== undefined })
-        return { errorCode: ErrorCode.NONE, authBytes: step.message, sessionLifetimeMs }
+        return {
+          errorCode: ErrorCode.NONE,
+          errorMessage: '',
+          authBytes: step.message,
+          sessionLifetimeMs,
+        }
       }
     }
   }
