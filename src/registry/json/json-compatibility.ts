@@ -15,7 +15,7 @@ import { jsonChange } from './json-change.ts'
 import type { SchemaAt } from './json-document.ts'
 import { numberDifferences, stringDifferences } from './json-ranges.ts'
 import { objectDifferences } from './json-object.ts'
-import { type Shape, shapeOf } from './json-shape.ts'
+import { dereferenced, type Shape, shapeOf } from './json-shape.ts'
 import { matchingSize } from './matching.ts'
 
 /** How parts of the comparison compare the schemas inside of theirs. */
@@ -31,23 +31,19 @@ type Combined = Extract<Shape, { readonly kind: 'combined' }>
 class Comparison {
   readonly #open = new Map<unknown, Set<unknown>>()
 
-  readonly compare: Compare = (original, update, path) => {
-    const open = this.#open.get(original.json)
-    if (typeof original.json === 'object' && typeof update.json === 'object') {
-      if (open?.has(update.json) === true) return []
-      const opened = open ?? new Set()
-      this.#open.set(original.json, opened.add(update.json))
-      try {
-        return this.#shapes(simplified(shapeOf(original)), simplified(shapeOf(update)), {
-          original,
-          update,
-          path,
-        })
-      } finally {
-        opened.delete(update.json)
-      }
+  readonly compare: Compare = (before, now, path) => {
+    const [original, update] = [dereferenced(before), dereferenced(now)]
+    const open = this.#open.get(original.json) ?? new Set()
+    if (open.has(update.json)) return []
+    // Only objects are met again; `true` and `false` are where they are.
+    const isPair = typeof original.json === 'object' && typeof update.json === 'object'
+    if (isPair) this.#open.set(original.json, open.add(update.json))
+    try {
+      const shapes = [simplified(shapeOf(original)), simplified(shapeOf(update))] as const
+      return this.#shapes(...shapes, { original, update, path })
+    } finally {
+      open.delete(update.json)
     }
-    return this.#shapes(shapeOf(original), simplified(shapeOf(update)), { original, update, path })
   }
 
   #shapes(

@@ -71,22 +71,44 @@ const KEYWORDS = {
 const COMBINERS = ['allOf', 'anyOf', 'oneOf'] as const
 const MAX_REFS = 100
 
-export function shapeOf(schema: SchemaAt): Shape {
-  let { json, document } = schema
-  for (let hops = 0; ; hops++) {
-    if (typeof json === 'boolean') return { kind: json ? 'empty' : 'false' }
-    const ref: Json | undefined = json['$ref'] ?? json['$dynamicRef']
-    if (typeof ref !== 'string') return shapeOfKeywords(json, document)
-    const target: SchemaAt | undefined = document.resolve(ref)
-    // A reference that leads only to itself says nothing.
-    if (hops > MAX_REFS) return { kind: 'empty' }
-    if (target === undefined) return { kind: 'foreign', ref }
-    const siblings = document.refsHaveSiblings ? without(json, ['$ref', '$dynamicRef']) : {}
-    if (shapeOfKeywords(siblings, document).kind !== 'empty') {
-      return { kind: 'combined', criterion: 'allOf', parts: [target, { json: siblings, document }] }
-    }
-    ;({ json, document } = target)
+/** What a schema that is nothing but a reference stands for; the schema itself otherwise, or when that is not known. */
+export function dereferenced(schema: SchemaAt): SchemaAt {
+  let here = schema
+  for (let hops = 0; hops < MAX_REFS; hops++) {
+    const target = targetOf(here)
+    if (target === undefined || siblingsOf(here) !== undefined) return here
+    here = target
   }
+  // References that lead only to themselves say nothing.
+  return { json: true, document: schema.document }
+}
+
+export function shapeOf(schema: SchemaAt): Shape {
+  const { json, document } = dereferenced(schema)
+  if (typeof json === 'boolean') return { kind: json ? 'empty' : 'false' }
+  const ref = refOf(json)
+  if (ref === undefined) return shapeOfKeywords(json, document)
+  const target = targetOf({ json, document })
+  if (target === undefined) return { kind: 'foreign', ref }
+  const siblings = siblingsOf({ json, document }) ?? {}
+  return { kind: 'combined', criterion: 'allOf', parts: [target, { json: siblings, document }] }
+}
+
+function refOf(json: JsonObject): string | undefined {
+  const ref = json['$ref'] ?? json['$dynamicRef']
+  return typeof ref === 'string' ? ref : undefined
+}
+
+function targetOf({ json, document }: SchemaAt): SchemaAt | undefined {
+  const ref = typeof json === 'boolean' ? undefined : refOf(json)
+  return ref === undefined ? undefined : document.resolve(ref)
+}
+
+/** What is said beside a reference, where that counts; undefined when nothing. */
+function siblingsOf({ json, document }: SchemaAt): JsonObject | undefined {
+  if (typeof json === 'boolean' || !document.refsHaveSiblings) return undefined
+  const siblings = without(json, ['$ref', '$dynamicRef'])
+  return facetsOf(siblings).length > 0 ? siblings : undefined
 }
 
 function shapeOfKeywords(json: JsonObject, document: JsonDocument): Shape {

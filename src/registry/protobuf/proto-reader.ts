@@ -2,6 +2,11 @@
 import { type ProtoOption, type ProtoRange, type ProtoReserved, ProtoSyntaxError } from './proto-file.ts'
 import { quoted, textOf, type Token, tokensOf } from './proto-tokens.ts'
 
+const OPENING: readonly string[] = ['{', '[', '<']
+const CLOSING: readonly string[] = ['}', ']', '>']
+const NO_SPACE_BEFORE: readonly string[] = [':', ',', ';', '.', ']', '/']
+const NO_SPACE_BEHIND: readonly string[] = ['.', '/', '[', '-']
+
 export class ProtoReader {
   readonly #tokens: readonly Token[]
   #position = 0
@@ -145,18 +150,19 @@ export class ProtoReader {
 
   /** A message in text format: kept token by token, with one way of spacing. */
   #aggregate(): string {
-    const parts: string[] = []
+    let written = ''
+    let before = ''
     let depth = 0
     do {
       const { kind, text } = this.peek()
       if (kind === 'end') throw this.unexpected('"}"')
-      if (kind === 'sign' && (text === '{' || text === '[' || text === '<')) depth++
-      if (kind === 'sign' && (text === '}' || text === ']' || text === '>')) depth--
-      parts.push(kind === 'text' ? quoted(this.string()) : this.next().text)
+      if (kind === 'sign' && OPENING.includes(text)) depth++
+      if (kind === 'sign' && CLOSING.includes(text)) depth--
+      const isTight = NO_SPACE_BEHIND.includes(before) || (kind === 'sign' && NO_SPACE_BEFORE.includes(text))
+      const token = kind === 'text' ? quoted(this.string()) : this.next().text
+      written += before === '' || isTight ? token : ` ${token}`
+      before = token
     } while (depth > 0)
-    return parts
-      .join(' ')
-      .replaceAll(/ ([:,;.\]/])/g, '$1')
-      .replaceAll(/([./[-]) /g, '$1')
+    return written
   }
 }
