@@ -118,7 +118,35 @@ describe('/metrics', () => {
       bytesIn: 100,
       bytesOut: 200,
       apis: [{ api: 'Produce', requests: 8, latencyMsTotal: 2_500, latencyMsMax: 2_000, latencyBuckets }],
-      topics: [{ topic: 'orders', messagesIn: 30, bytesIn: 90, bytesOut: 60 }],
+      topics: [
+        {
+          topic: 'orders',
+          messagesIn: 30,
+          bytesIn: 90,
+          bytesOut: 60,
+          produceRequests: 7,
+          produceFailures: 2,
+        },
+      ],
+      listeners: [{ listener: 'PLAINTEXT', connections: 2 }],
+      clients: [{ clientId: 'a "client"', requests: 5, bytesIn: 80, bytesOut: 60 }],
+      partitions: {
+        topics: [{ topic: 'orders', partitions: 2 }],
+        values: Float64Array.from([10, 30, 900, 2, 1, 0, 5, 100, 1, 0]),
+      },
+      groups: [
+        {
+          groupId: 'billing',
+          state: 'Stable',
+          members: 1,
+          offsets: [
+            { topic: 'orders', partition: 0, offset: 25 },
+            { topic: 'orders', partition: 1, offset: 3 },
+            { topic: 'deleted', partition: 0, offset: 3 },
+          ],
+        },
+        { groupId: 'millrace.a-job.a-sink.0', state: 'Empty', members: 0, offsets: [] },
+      ],
     }
     const page = prometheusPage({ jobs: new JobRegistry(), logMetrics: () => Promise.resolve(log) })
     const samples = parse(await page.render())
@@ -126,6 +154,26 @@ describe('/metrics', () => {
     assert.equal(samples.get('kafka_server_bytes_total{direction="out"}'), 200)
     assert.equal(samples.get('kafka_server_messages_in_total{topic="orders"}'), 30)
     assert.equal(samples.get('kafka_network_requests_total{request="Produce"}'), 8)
+    const expected: Readonly<Record<string, number>> = {
+      'kafka_server_brokertopicmetrics_messagesin_total{topic="orders"}': 30,
+      'kafka_server_brokertopicmetrics_failedproducerequests_total{topic="orders"}': 2,
+      'kafka_network_requestmetrics_requests_total{request="Produce"}': 8,
+      'kafka_network_requestmetrics_totaltimems_bucket{request="Produce",le="1"}': 7,
+      'kafka_network_requestmetrics_totaltimems_sum{request="Produce"}': 2_500,
+      'kafka_server_socket_server_metrics_connection_count{listener="PLAINTEXT"}': 2,
+      'millrace_client_requests_total{client_id="a \\"client\\""}': 5,
+      'kafka_log_log_size{topic="orders",partition="0"}': 900,
+      'kafka_topic_partition_current_offset{topic="orders",partition="1"}': 5,
+      kafka_controller_kafkacontroller_offlinepartitionscount: 1,
+      kafka_server_replicamanager_leadercount: 1,
+      kafka_coordinator_group_groupmetadatamanager_numgroups: 1,
+      'kafka_consumergroup_members{consumergroup="billing"}': 1,
+      'kafka_consumergroup_current_offset{consumergroup="billing",topic="orders",partition="0"}': 25,
+      'kafka_consumergroup_lag{consumergroup="billing",topic="orders",partition="0"}': 5,
+      'kafka_consumergroup_lag_sum{consumergroup="billing",topic="orders"}': 7,
+    }
+    for (const [sample, value] of Object.entries(expected)) assert.equal(samples.get(sample), value, sample)
+    assert.ok(![...samples.keys()].some((sample) => sample.includes('deleted') || sample.includes('a-sink')))
     const name = 'kafka_network_request_seconds'
     assert.equal(samples.get(`${name}_bucket{request="Produce",le="0.0001"}`), 5)
     assert.equal(samples.get(`${name}_bucket{request="Produce",le="0.001"}`), 7)

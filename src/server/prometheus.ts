@@ -7,6 +7,7 @@ import type { BrokerMetrics } from '../log/broker/broker-metrics.ts'
 import { WATERMARK_END } from '../stream/operators/operator.ts'
 import type { JobMetrics } from '../stream/runtime/job-metrics.ts'
 import type { JobRegistry } from './job-registry.ts'
+import { kafkaMetricsText } from './kafka-metrics.ts'
 import { requestLatencyText } from './request-latency.ts'
 
 export interface MetricsSource {
@@ -35,7 +36,8 @@ export function prometheusPage(source: MetricsSource): {
       if (logMetrics !== undefined) log?.(logMetrics)
       jobs(jobMetrics)
       const text = await registry.metrics()
-      return logMetrics === undefined ? text : text + requestLatencyText(logMetrics.apis)
+      if (logMetrics === undefined) return text
+      return `${text}\n${kafkaMetricsText(logMetrics)}${requestLatencyText(logMetrics.apis)}`
     },
   }
 }

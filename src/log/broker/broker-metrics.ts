@@ -2,9 +2,11 @@
  * What the broker counts about itself. Counting is a few additions per request and per partition of a request, never
  * per record; whoever wants rates takes two snapshots.
  */
+import type { ClientMetrics } from './client-figures.ts'
+import type { LogFigures } from './log-figures.ts'
 
-/** A snapshot, plain data that can cross threads. Counts run from the broker's start. */
-export interface BrokerMetrics {
+/** What is counted as it happens: a snapshot, plain data that can cross threads. Counts run from the broker's start. */
+export interface BrokerCounts {
   readonly uptimeMs: number
   readonly connections: number
   readonly connectionsAccepted: number
@@ -23,6 +25,12 @@ export interface BrokerMetrics {
   readonly topics: readonly TopicMetrics[]
 }
 
+/** With what is looked at only when somebody asks: connections, the log, groups. */
+export interface BrokerMetrics extends BrokerCounts, LogFigures {
+  readonly listeners: readonly { readonly listener: string; readonly connections: number }[]
+  readonly clients: readonly ClientMetrics[]
+}
+
 export interface ApiMetrics {
   readonly api: string
   readonly requests: number
@@ -37,6 +45,9 @@ export interface TopicMetrics {
   readonly messagesIn: number
   readonly bytesIn: number
   readonly bytesOut: number
+  /** Batches that clients wanted appended, and those that were refused. */
+  readonly produceRequests: number
+  readonly produceFailures: number
 }
 
 /** Upper bounds of the latency buckets; a fetch's long poll counts as latency. */
@@ -72,8 +83,7 @@ export class BrokerCounters {
 
   topic(name: string): TopicCounter {
     let counter = this.#topics.get(name)
-    if (counter === undefined)
-      this.#topics.set(name, (counter = { topic: name, messagesIn: 0, bytesIn: 0, bytesOut: 0 }))
+    if (counter === undefined) this.#topics.set(name, (counter = newTopicCounter(name)))
     return counter
   }
 
@@ -81,7 +91,7 @@ export class BrokerCounters {
     this.#topics.delete(name)
   }
 
-  snapshot(nowMonotonicMs: number): BrokerMetrics {
+  snapshot(nowMonotonicMs: number): BrokerCounts {
     return {
       uptimeMs: nowMonotonicMs - this.#startedMs,
       connections: this.connectionsAccepted - this.connectionsClosed,
@@ -99,12 +109,7 @@ export class BrokerCounters {
   }
 }
 
-export interface TopicCounter {
-  readonly topic: string
-  messagesIn: number
-  bytesIn: number
-  bytesOut: number
-}
+export type TopicCounter = { -readonly [Name in keyof TopicMetrics]: TopicMetrics[Name] }
 
 export class ApiCounter {
   readonly #name: string
@@ -135,4 +140,8 @@ export class ApiCounter {
       latencyBuckets: [...this.#buckets],
     }
   }
+}
+
+function newTopicCounter(topic: string): TopicCounter {
+  return { topic, messagesIn: 0, bytesIn: 0, bytesOut: 0, produceRequests: 0, produceFailures: 0 }
 }

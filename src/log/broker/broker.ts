@@ -7,10 +7,12 @@ import { brokerConfig, type BrokerConfig } from './broker-config.ts'
 import { BrokerCounters, type BrokerMetrics } from './broker-metrics.ts'
 import { brokerRoutes } from './broker-routes.ts'
 import { ServerConnection } from './client-connection.ts'
+import { ClientFigures } from './client-figures.ts'
 import { startCoordinators } from './coordinator-driver.ts'
 import type { CoordinatorEnvironment } from './coordinator-services.ts'
 import { FetchSessions } from './fetch-sessions.ts'
 import { BufferPool } from './buffer-pool.ts'
+import { logFigures } from './log-figures.ts'
 import { PartitionWaiters } from './partition-waiters.ts'
 import { ClientQuotas } from './quotas/client-quotas.ts'
 import { QuotaRules } from './quotas/quota-rules.ts'
@@ -87,6 +89,7 @@ interface StartOptions extends Omit<BrokerOptions, 'config' | 'listeners'> {
 class RunningBroker implements Broker {
   readonly #options: StartOptions
   readonly #counters: BrokerCounters
+  readonly #clients = new ClientFigures()
   readonly #waiters: PartitionWaiters
   readonly #pool = new BufferPool()
   readonly #connections = new Set<ServerConnection>()
@@ -140,7 +143,18 @@ class RunningBroker implements Broker {
   }
 
   metrics(): BrokerMetrics {
-    return this.#counters.snapshot(this.#options.world.clock.monotonicMs())
+    const { world, logDirectory } = this.#options
+    const nowMs = world.clock.monotonicMs()
+    const byListener = Map.groupBy(this.#connections, ({ listener }) => listener)
+    return {
+      ...this.#counters.snapshot(nowMs),
+      listeners: this.listeners.map(({ name }) => ({
+        listener: name,
+        connections: byListener.get(name)?.length ?? 0,
+      })),
+      clients: this.#clients.snapshot(this.#connections, nowMs),
+      ...logFigures(logDirectory, this.#coordinators!.groups),
+    }
   }
 
   close(): Promise<void> {
@@ -219,6 +233,7 @@ class RunningBroker implements Broker {
       onClosed: (closed) => {
         this.#connections.delete(closed)
         this.#counters.connectionsClosed += 1
+        this.#clients.connectionClosed(closed, world.clock.monotonicMs())
       },
     })
     this.#connections.add(client)

@@ -51,6 +51,9 @@ export class ServerConnection implements ClientConnection, SaslClient {
   softwareName = 'unknown'
   softwareVersion = 'unknown'
   isOpen = true
+  requests = 0
+  bytesIn = 0
+  bytesOut = 0
   /** When the last bytes came, on the monotonic clock. */
   lastActiveMs: number
   readonly #options: ServerConnectionOptions
@@ -116,6 +119,7 @@ export class ServerConnection implements ClientConnection, SaslClient {
     if (this.#closing) return
     this.lastActiveMs = this.#options.clock.monotonicMs()
     this.#options.metrics.bytesIn += chunk.length
+    this.bytesIn += chunk.length
     this.#frames.push(
       Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length),
     )
@@ -234,6 +238,7 @@ export class ServerConnection implements ClientConnection, SaslClient {
   #start(frame: Buffer): void {
     const isProduce = frame.length >= 2 && frame.readInt16BE(0) === PRODUCE_KEY
     const request = isProduce ? frame : Buffer.from(frame)
+    this.requests += 1
     const outcome = this.#options.router.dispatch(request, this)
     const { length } = frame
     this.#frames.recycle(frame)
@@ -293,7 +298,9 @@ export class ServerConnection implements ClientConnection, SaslClient {
     if (this.#output.length === 0 || this.#closing) return
     const output = this.#output
     this.#output = []
-    this.#options.metrics.bytesOut += sizeOf(output)
+    const size = sizeOf(output)
+    this.#options.metrics.bytesOut += size
+    this.bytesOut += size
     if (!this.#connection.write(output)) this.#blocked = true
     for (const chunk of output) if (chunk.length >= LENT_FROM_BYTES) this.#unsent.push(chunk as Buffer)
     this.#giveBack()

@@ -186,6 +186,12 @@ export class GroupDriver {
     return errorCode === ErrorCode.NONE ? answer : { errorCode, topics: [] }
   }
 
+  /** For figures: nothing waits for the device. */
+  committedOffsets(groupId: string): readonly FetchedTopic[] {
+    const coordinator = this.#existingShardOf(groupId)?.coordinator ?? this.#noGroups()
+    return coordinator.fetchOffsets({ groupId, topics: null, requireStable: false }).topics
+  }
+
   describe(groupId: string): DescribedGroup {
     return (this.#existingShardOf(groupId)?.coordinator ?? this.#noGroups()).describe(groupId)
   }

@@ -121,7 +121,10 @@ function appendAll(
       }
       const answer = appendBatch(topic, log, records, context)
       answers.push(answer)
+      const counter = services.metrics.topic(topic.name)
+      counter.produceRequests += 1
       if (answer.errorCode === ErrorCode.NONE) appended.push({ log, answer })
+      else counter.produceFailures += 1
     }
     responses.push({ name: data.name, topicId: data.topicId, partitionResponses: answers })
   }

@@ -1,0 +1,128 @@
+/**
+ * Writes docs/metrics.md from what `/metrics` gives for a log, a job and a group: `node tools/metrics-page.ts`.
+ * `metrics-page.test.ts` fails while the page is not what this would write.
+ */
+import { writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { BrokerMetrics } from '../src/log/broker/broker-metrics.ts'
+import { JobRegistry } from '../src/server/job-registry.ts'
+import { prometheusPage } from '../src/server/prometheus.ts'
+
+export const METRICS_PAGE = join(dirname(dirname(fileURLToPath(import.meta.url))), 'docs/metrics.md')
+
+const INTRODUCTION = `# Metrics
+
+<!-- Written by tools/metrics-page.ts from what /metrics gives. -->
+
+\`GET /metrics\` of the HTTP address gives Prometheus' text format. Figures of the log are there under the names that
+dashboards for Kafka know: Kafka's own metrics as the JMX exporter names them with the usual rules
+(\`kafka_server_brokertopicmetrics_messagesin_total\`), and those of kafka_exporter (\`kafka_consumergroup_lag\`). Counters run
+from the start of the process; rates are the scraper's business.
+
+- Counting costs a few additions a request, never one a record. What the log holds and how far groups are is looked at when
+  somebody scrapes.
+- Client ids are the clients' own words. The first 200 have figures of their own; one that has been gone for an hour gives its
+  place to another, and all others share the value \`(other)\`.
+- Groups in which jobs keep the books of their transactions (\`millrace.JOB.STEP.N\`) are left out.
+- Beside these, \`process_…\` and \`nodejs_…\` are prom-client's metrics of every Node process.
+
+\`\`\`yaml
+# prometheus.yml
+scrape_configs:
+  - job_name: millrace
+    static_configs:
+      - targets: ['127.0.0.1:8090']
+\`\`\`
+`
+
+/** A log and a job with one of everything, so that every metric and every label is there. */
+const LOG: BrokerMetrics = {
+  uptimeMs: 1,
+  connections: 1,
+  connectionsAccepted: 1,
+  connectionsRejected: 0,
+  authenticationsSucceeded: 0,
+  authenticationsFailed: 0,
+  authorizationsDenied: 0,
+  requestsThrottled: 0,
+  bytesIn: 1,
+  bytesOut: 1,
+  apis: [{ api: 'Fetch', requests: 1, latencyMsTotal: 1, latencyMsMax: 1, latencyBuckets: [1] }],
+  topics: [{ topic: 't', messagesIn: 1, bytesIn: 1, bytesOut: 1, produceRequests: 1, produceFailures: 0 }],
+  listeners: [{ listener: 'l', connections: 1 }],
+  clients: [{ clientId: 'c', requests: 1, bytesIn: 1, bytesOut: 1 }],
+  partitions: { topics: [{ topic: 't', partitions: 1 }], values: Float64Array.from([0, 1, 1, 1, 1]) },
+  groups: [{ groupId: 'g', state: 'Stable', members: 1, offsets: [{ topic: 't', partition: 0, offset: 1 }] }],
+}
+
+function jobs(): JobRegistry {
+  const registry = new JobRegistry()
+  const checkpoint = { checkpointId: 1, mode: 'full', completedMs: 0, durationMs: 1, sizeBytes: 1 } as const
+  registry.add({
+    name: 'j',
+    status: 'running',
+    metrics: () => ({
+      status: 'running',
+      parallelism: 1,
+      restarts: 0,
+      lastError: undefined,
+      checkpoints: {
+        completed: 1,
+        failed: 0,
+        last: { ...checkpoint, pauseMs: 0, alignmentMs: 0 },
+        recent: [],
+      },
+      steps: [
+        {
+          name: 's',
+          kind: 'source',
+          eventsIn: 1,
+          eventsOut: 1,
+          counters: { late: 1 },
+          gauges: {},
+          samples: {},
+          watermarkMs: 1,
+          splits: [{ split: 'p', watermarkMs: 1, idle: false, holdsBack: false, lag: 1 }],
+        },
+      ],
+      subtasks: [],
+    }),
+    savepoint: () => Promise.resolve(''),
+    stop: () => Promise.resolve(),
+  })
+  return registry
+}
+
+interface Metric {
+  readonly name: string
+  readonly type: string
+  readonly help: string
+  readonly labels: readonly string[]
+}
+
+/** The metrics of a page in Prometheus' text format. */
+function metricsIn(page: string): readonly Metric[] {
+  return [...page.matchAll(/^# HELP (\S+) (.*)\n# TYPE \S+ (\S+)\n((?:[^#\n].*\n)*)/gm)].map(
+    ([, name = '', help = '', type = '', samples = '']) => {
+      const labels = new Set([...samples.matchAll(/[{,](\w+)="/g)].map(([, label = '']) => label))
+      labels.delete('le')
+      return { name, type, help, labels: [...labels] }
+    },
+  )
+}
+
+/** The page as it should be. */
+export async function metricsPage(): Promise<string> {
+  const page = prometheusPage({ jobs: jobs(), logMetrics: () => Promise.resolve(LOG) })
+  const metrics = metricsIn(await page.render()).filter(({ name }) => !/^(process|nodejs)_/.test(name))
+  const section = (title: string, ofJobs: boolean): string => {
+    const rows = metrics.filter(({ name }) => /^millrace_(job|step|split)_/.test(name) === ofJobs)
+    return `\n## ${title}\n\n| metric | type | labels | meaning |\n| --- | --- | --- | --- |\n${rows
+      .map(({ name, type, labels, help }) => `| \`${name}\` | ${type} | ${labels.join(', ')} | ${help} |\n`)
+      .join('')}`
+  }
+  return INTRODUCTION + section('The log', false) + section('Jobs', true)
+}
+
+if (import.meta.main) writeFileSync(METRICS_PAGE, await metricsPage())
