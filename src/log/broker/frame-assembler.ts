@@ -7,13 +7,18 @@ import type { BufferPool } from './buffer-pool.ts'
  * as they arrive, into a buffer that starts small and doubles: a length alone, however large, costs no memory.
  * Such buffers come from a pool that the connections of a broker share.
  *
+ * Where memory is short, `next` gives nothing although bytes are there, and says so in `starved`.
+ *
  * Both are lent. A frame is whoever's asked for it until `recycle`, and a chunk is the assembler's until `detach`, which
  * copies what has not been asked for yet; after that the chunk's bytes may change.
  */
 export class FrameAssembler {
   /** The largest frame. */
   maxBytes: number
+  /** Whether the last `next` found no memory for what is there. */
+  starved = false
   readonly #pool: BufferPool
+  readonly #memory: FrameMemory
   /** Bytes not looked at yet, and the chunks after them. */
   #chunk: Buffer = EMPTY
   #position = 0
@@ -27,9 +32,15 @@ export class FrameAssembler {
   readonly #prefix = Buffer.alloc(4)
   #prefixFilled = 0
 
-  constructor(options: { readonly maxBytes: number; readonly pool: BufferPool }) {
+  constructor(options: {
+    readonly maxBytes: number
+    readonly pool: BufferPool
+    /** Default: as much as is asked for. */
+    readonly memory?: FrameMemory
+  }) {
     this.maxBytes = options.maxBytes
     this.#pool = options.pool
+    this.#memory = options.memory ?? PLENTY
   }
 
   push(chunk: Buffer): void {
@@ -58,6 +69,7 @@ export class FrameAssembler {
 
   /** The next whole frame without its length, `undefined` when more bytes are needed, or what is wrong with it. */
   next(): Buffer | { readonly invalid: string } | undefined {
+    this.starved = false
     for (;;) {
       const available = this.#chunk.length - this.#position
       if (available === 0) {
@@ -77,7 +89,10 @@ export class FrameAssembler {
         return frame
       }
       const taken = Math.min(available, missing)
-      this.#reserve(this.#filled + taken)
+      if (!this.#reserve(this.#filled + taken)) {
+        this.starved = true
+        return undefined
+      }
       this.#chunk.copy(this.#target, this.#filled, this.#position, this.#position + taken)
       this.#position += taken
       this.#filled += taken
@@ -93,7 +108,16 @@ export class FrameAssembler {
 
   /** Gives a frame back: nobody may look at it any more. */
   recycle(frame: Buffer): void {
+    if (this.#size < 0) this.#memory.hold(0)
     this.#pool.give(frame)
+  }
+
+  /** Gives back what is held of a frame that will not be completed. */
+  close(): void {
+    this.#memory.hold(0)
+    this.#target = EMPTY
+    this.#chunk = EMPTY
+    this.#later.length = 0
   }
 
   #nextChunk(): boolean {
@@ -128,21 +152,34 @@ export class FrameAssembler {
     return undefined
   }
 
-  #reserve(needed: number): void {
-    if (this.#target.length >= needed) return
-    const capacity = Math.min(this.#size, Math.max(FIRST_CAPACITY, 2 * this.#target.length, needed))
+  /** Makes the target large enough; false when there is no memory for it now. */
+  #reserve(needed: number): boolean {
+    if (this.#target.length >= needed) return true
+    const ahead = this.#memory.isPlenty ? AHEAD_BYTES : AHEAD_BYTES_WHEN_SHORT
+    const capacity = Math.min(this.#size, Math.max(ahead, 2 * this.#target.length, needed))
+    if (!this.#memory.hold(capacity)) return false
     const larger = this.#pool.take(capacity)
     if (this.#filled > 0) {
       this.#target.copy(larger, 0, 0, this.#filled)
       this.#pool.give(this.#target)
     }
     this.#target = larger
+    return true
   }
 }
 
+/** Who is asked for memory before a frame that spans chunks takes it. */
+export interface FrameMemory {
+  /** Whether so many bytes may be held for the frame, in place of what was held before. */
+  hold(bytes: number): boolean
+  readonly isPlenty: boolean
+}
+
+const PLENTY: FrameMemory = { hold: () => true, isPlenty: true }
 const EMPTY = Buffer.alloc(0)
 /** A handshake record of any version of TLS; a request of so many bytes would have 369 million. */
 const TLS_HANDSHAKE = 0x1603
 
-/** Memory given for a frame before more than its length is known to be coming. */
-const FIRST_CAPACITY = 1 << 20
+/** Memory taken for a frame before more than its length is known to be coming. */
+const AHEAD_BYTES = 1 << 20
+const AHEAD_BYTES_WHEN_SHORT = 1 << 12
