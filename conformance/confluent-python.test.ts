@@ -14,6 +14,8 @@ test('confluent-kafka for Python, over librdkafka', async (t) => {
       'admin',
       'auto-create',
       'compression',
+      'consumer-protocol',
+      'consumer-protocol-admin',
       'cooperative-rebalance',
       'fencing',
       'group-rebalance',

@@ -11,6 +11,7 @@ test('franz-go', async (t) => {
     expected: [
       'admin',
       'compression',
+      'consumer-protocol',
       'fencing',
       'group-rebalance',
       'groups-admin',

@@ -55,8 +55,11 @@ describe('@platformatic/kafka', () => {
     readonly topic: string
     readonly read: Strings[]
     readonly readCommitted?: boolean
+    /** The broker assigns (KIP-848). */
+    readonly consumerProtocol?: boolean
   }): Promise<Consumer<string, string, string, string>> {
     const consumer = new Consumer({
+      ...(options.consumerProtocol === true ? { groupProtocol: 'consumer' as const } : {}),
       groupId: target.prefix + options.group,
       clientId: 'conformance',
       bootstrapBrokers: [target.address],
@@ -69,8 +72,7 @@ describe('@platformatic/kafka', () => {
       mode: 'committed',
       fallbackMode: 'earliest',
       autocommit: 100,
-      sessionTimeout: 6_000,
-      heartbeatInterval: 200,
+      ...(options.consumerProtocol === true ? {} : { sessionTimeout: 6_000, heartbeatInterval: 200 }),
       ...(options.readCommitted === true ? { isolationLevel: FetchIsolationLevels.READ_COMMITTED } : {}),
     })
     stream.on('data', (message: Strings) => options.read.push(message))
@@ -165,6 +167,30 @@ describe('@platformatic/kafka', () => {
     await send('b')
     await until('80 messages', () => new Set(read.map((message) => message.value)).size >= 80)
     assert.ok((await admin.listGroups()).has(groupId))
+  })
+
+  test('the broker assigns by the consumer protocol', async () => {
+    const topic = await create('consumer-protocol', 4)
+    const options = { group: 'consumer-protocol', topic, consumerProtocol: true }
+    const reads: [Strings[], Strings[]] = [[], []]
+    const [first, second] = [
+      await member({ ...options, read: reads[0] }),
+      await member({ ...options, read: reads[1] }),
+    ]
+    const partitions = (consumer: typeof first): number =>
+      (consumer.assignments ?? []).reduce((count, each) => count + each.partitions.length, 0)
+    await until('two members', () => partitions(first) === 2 && partitions(second) === 2)
+    const messages = Array.from({ length: 40 }, (_, i) => ({
+      topic,
+      key: 'k',
+      value: `${i}`,
+      partition: i % 4,
+    }))
+    await producerOf().send({ messages })
+    await until('40 messages', () => reads[0].length + reads[1].length >= 40)
+    assert.deepEqual([reads[0].length, reads[1].length], [20, 20])
+    const listed = (await admin.listGroups({ types: ['consumer'] })).get(`${target.prefix}consumer-protocol`)
+    assert.equal(listed?.groupType, 'consumer')
   })
 
   test('transactions commit and abort', async () => {

@@ -4,16 +4,22 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl/oauth"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
 )
 
 var bootstrap, prefix string
@@ -27,6 +33,7 @@ var scenarios = []struct {
 	{"compression", compression},
 	{"topic-made-again", topicMadeAgain},
 	{"group-rebalance", groupRebalance},
+	{"consumer-protocol", consumerProtocol},
 	{"groups-admin", groupsAdmin},
 	{"transactions", transactions},
 	{"transact-session", transactSession},
@@ -245,6 +252,67 @@ func groupRebalance(ctx context.Context) error {
 	return nil
 }
 
+// consumerProtocol is a rebalance of the consumer group protocol (KIP-848), where the broker assigns.
+func consumerProtocol(ctx context.Context) error {
+	topic, err := create(ctx, "consumer-protocol", 4)
+	if err != nil {
+		return err
+	}
+	count := func(topics map[string][]int32) int32 { return int32(len(topics[topic])) }
+	member := func(assigned *atomic.Int32) *kgo.Client {
+		return open(kgo.ConsumerGroup(prefix+"consumer-protocol"), kgo.ConsumeTopics(topic),
+			kgo.ServerSideBalancer(), kgo.Balancers(kgo.StickyBalancer()), kgo.DisableAutoCommit(),
+			kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+			kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, topics map[string][]int32) { assigned.Add(count(topics)) }),
+			kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, topics map[string][]int32) { assigned.Add(-count(topics)) }),
+			kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, topics map[string][]int32) { assigned.Add(-count(topics)) }))
+	}
+	var firsts, seconds atomic.Int32
+	first := member(&firsts)
+	defer first.Close()
+	if err := pollUntil(ctx, func(int) bool { return firsts.Load() == 4 }, first); err != nil {
+		return fmt.Errorf("alone: %w", err)
+	}
+	listed, err := kadm.NewClient(first).ListGroups(ctx)
+	if each, ok := listed[prefix+"consumer-protocol"]; err != nil || !ok || each.ProtocolType != "consumer" {
+		return fmt.Errorf("listed as %v: %v", each, err)
+	}
+	second := member(&seconds)
+	if err := pollUntil(ctx, func(int) bool { return firsts.Load() == 2 && seconds.Load() == 2 }, first, second); err != nil {
+		return fmt.Errorf("two members have %d and %d: %w", firsts.Load(), seconds.Load(), err)
+	}
+	writer := open(kgo.RecordPartitioner(kgo.RoundRobinPartitioner()), kgo.DefaultProduceTopic(topic))
+	defer writer.Close()
+	for i := range 40 {
+		if err := writer.ProduceSync(ctx, kgo.StringRecord(fmt.Sprint(i))).FirstErr(); err != nil {
+			return err
+		}
+	}
+	if err := pollUntil(ctx, func(read int) bool { return read == 40 }, first, second); err != nil {
+		return fmt.Errorf("reading: %w", err)
+	}
+	if err := errors.Join(first.CommitUncommittedOffsets(ctx), second.CommitUncommittedOffsets(ctx)); err != nil {
+		return err
+	}
+	if err := second.LeaveGroupContext(ctx); err != nil {
+		return err
+	}
+	second.Close()
+	if err := pollUntil(ctx, func(int) bool { return firsts.Load() == 4 }, first); err != nil {
+		return fmt.Errorf("one left: %w", err)
+	}
+	committed, err := kadm.NewClient(first).FetchOffsets(ctx, prefix+"consumer-protocol")
+	if err != nil {
+		return err
+	}
+	total := int64(0)
+	committed.Each(func(offset kadm.OffsetResponse) { total += offset.At })
+	if total != 40 {
+		return fmt.Errorf("committed %d", total)
+	}
+	return nil
+}
+
 func groupsAdmin(ctx context.Context) error {
 	topic, err := create(ctx, "groups-admin", 1)
 	if err != nil {
@@ -399,11 +467,46 @@ func fencing(ctx context.Context) error {
 }
 
 func open(options ...kgo.Opt) *kgo.Client {
+	options = append(options, security()...)
 	client, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(bootstrap)}, options...)...)
 	if err != nil {
 		panic(err)
 	}
 	return client
+}
+
+// security is what the environment says about getting in: CLIENT_CA, CLIENT_CERTIFICATE and CLIENT_KEY are files,
+// CLIENT_SASL is a mechanism, CLIENT_USER and CLIENT_SECRET are for it (the secret is the token of OAUTHBEARER).
+func security() []kgo.Opt {
+	var options []kgo.Opt
+	if path := os.Getenv("CLIENT_CA"); path != "" {
+		pem, err := os.ReadFile(path)
+		if err != nil {
+			panic(err)
+		}
+		config := &tls.Config{RootCAs: x509.NewCertPool()}
+		config.RootCAs.AppendCertsFromPEM(pem)
+		if own := os.Getenv("CLIENT_CERTIFICATE"); own != "" {
+			certificate, err := tls.LoadX509KeyPair(own, os.Getenv("CLIENT_KEY"))
+			if err != nil {
+				panic(err)
+			}
+			config.Certificates = []tls.Certificate{certificate}
+		}
+		options = append(options, kgo.DialTLSConfig(config))
+	}
+	user, secret := os.Getenv("CLIENT_USER"), os.Getenv("CLIENT_SECRET")
+	switch os.Getenv("CLIENT_SASL") {
+	case "PLAIN":
+		options = append(options, kgo.SASL(plain.Auth{User: user, Pass: secret}.AsMechanism()))
+	case "SCRAM-SHA-256":
+		options = append(options, kgo.SASL(scram.Auth{User: user, Pass: secret}.AsSha256Mechanism()))
+	case "SCRAM-SHA-512":
+		options = append(options, kgo.SASL(scram.Auth{User: user, Pass: secret}.AsSha512Mechanism()))
+	case "OAUTHBEARER":
+		options = append(options, kgo.SASL(oauth.Auth{Token: secret}.AsMechanism()))
+	}
+	return options
 }
 
 func create(ctx context.Context, name string, partitions int32) (string, error) {

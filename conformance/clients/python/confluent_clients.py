@@ -1,26 +1,40 @@
 """Scenarios over confluent-kafka (librdkafka), with default settings wherever the scenario does not need others.
 
 Usage: confluent_clients.py BOOTSTRAP PREFIX [SCENARIO ...]
-Prints "ok NAME" or "not ok NAME: why" for each scenario.
+Prints "ok NAME" or "not ok NAME: why" for each scenario. CLIENT_SETTINGS, a JSON object in the environment, holds
+settings of librdkafka for every client; CLIENT_TOKEN is what OAUTHBEARER shows.
 """
 
+import json
+import os
 import sys
 import time
 import traceback
 
-from confluent_kafka import Consumer, ConsumerGroupState, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupState,
+    ConsumerGroupType,
+    KafkaError,
+    KafkaException,
+    Producer,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient, ConfigResource, NewPartitions, NewTopic, OffsetSpec
 
 BOOTSTRAP, PREFIX = sys.argv[1], sys.argv[2]
+COMMON = {"bootstrap.servers": BOOTSTRAP} | json.loads(os.environ.get("CLIENT_SETTINGS", "{}"))
+if "CLIENT_TOKEN" in os.environ:
+    COMMON["oauth_cb"] = lambda _: (os.environ["CLIENT_TOKEN"], time.time() + 3600)
 
 
 def producer(**settings):
-    return Producer({"bootstrap.servers": BOOTSTRAP, "message.timeout.ms": 20000} | dotted(settings))
+    return Producer(COMMON | {"message.timeout.ms": 20000} | dotted(settings))
 
 
 def consumer(**settings):
     group = settings.pop("group", PREFIX + "reader")
-    defaults = {"bootstrap.servers": BOOTSTRAP, "group.id": group, "auto.offset.reset": "earliest"}
+    defaults = COMMON | {"group.id": group, "auto.offset.reset": "earliest"}
     return Consumer(defaults | {"enable.auto.commit": False} | dotted(settings))
 
 
@@ -29,7 +43,7 @@ def dotted(settings):
 
 
 def admin():
-    return AdminClient({"bootstrap.servers": BOOTSTRAP})
+    return AdminClient(COMMON)
 
 
 def create(name, partitions):
@@ -144,14 +158,21 @@ def scenario_cooperative_rebalance():
     rebalance("cooperative", "cooperative-sticky")
 
 
+def scenario_consumer_protocol():
+    rebalance("consumer-protocol", None)
+
+
 def rebalance(name, strategy):
+    """With a strategy members assign by the classic protocol, without one the broker assigns (KIP-848)."""
     topic, writer = create(name, 4), producer()
-    settings = {
-        "group": PREFIX + name,
-        "partition_assignment_strategy": strategy,
-        "heartbeat_interval_ms": 200,
-        "session_timeout_ms": 6000,
-    }
+    settings = {"group": PREFIX + name, "group_protocol": "consumer"}
+    if strategy is not None:
+        settings = {
+            "group": PREFIX + name,
+            "partition_assignment_strategy": strategy,
+            "heartbeat_interval_ms": 200,
+            "session_timeout_ms": 6000,
+        }
     first, second = consumer(**settings), consumer(**settings)
     first.subscribe([topic])
     poll_until(lambda _: len(first.assignment()) == 4, first)
@@ -184,6 +205,23 @@ def scenario_groups_admin():
     member.close()
     client.delete_consumer_groups([group])[group].result(20)
     assert group not in [each.group_id for each in client.list_consumer_groups().result(20).valid], "deleted"
+
+
+def scenario_consumer_protocol_admin():
+    topic, group, client = create("consumer-protocol-admin", 2), PREFIX + "consumer-protocol-admin", admin()
+    member = consumer(group=group, group_protocol="consumer", group_remote_assignor="range", group_instance_id="one")
+    member.subscribe(["^" + topic + ".*"])
+    poll_until(lambda _: len(member.assignment()) == 2, member)
+    member.commit(offsets=[TopicPartition(topic, 0, 0)], asynchronous=False)
+    listed = client.list_consumer_groups(types={ConsumerGroupType.CONSUMER}).result(20).valid
+    assert [each.state for each in listed if each.group_id == group] == [ConsumerGroupState.STABLE], f"listed {listed}"
+    described = client.describe_consumer_groups([group])[group].result(20)
+    assert described.type == ConsumerGroupType.CONSUMER, f"type {described.type}"
+    assert described.partition_assignor == "range", f"assignor {described.partition_assignor}"
+    (only,) = described.members
+    assert only.group_instance_id == "one", f"instance {only.group_instance_id}"
+    assert len(only.target_assignment.topic_partitions) == 2, f"target {only.target_assignment}"
+    member.close()
 
 
 def scenario_transactions():
