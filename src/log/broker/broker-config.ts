@@ -70,6 +70,11 @@ export const BROKER_SETTINGS = {
     1,
     'Largest request; a connection that sends a larger one is closed.',
   ),
+  'queued.max.request.bytes': long(
+    268_435_456,
+    1,
+    'Memory that all connections hold for requests, those that came in part included; beyond it they are not read. (Kafka: -1, no limit)',
+  ),
   'connections.max.idle.ms': long(
     600_000,
     -1,

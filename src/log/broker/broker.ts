@@ -16,6 +16,7 @@ import { logFigures } from './log-figures.ts'
 import { PartitionWaiters } from './partition-waiters.ts'
 import { ClientQuotas } from './quotas/client-quotas.ts'
 import { QuotaRules } from './quotas/quota-rules.ts'
+import { RequestMemory } from './request-memory.ts'
 import { Router } from './router.ts'
 import { type Admitted, Entrance, type InternalAccess } from './security/entrance.ts'
 import type { HostAndPort, ListenerOptions } from './security/listener-options.ts'
@@ -92,6 +93,7 @@ class RunningBroker implements Broker {
   readonly #clients = new ClientFigures()
   readonly #waiters: PartitionWaiters
   readonly #pool = new BufferPool()
+  readonly #memory: RequestMemory
   readonly #connections = new Set<ServerConnection>()
   readonly #timers = new Set<Timer>()
   #coordinators: Awaited<ReturnType<typeof startCoordinators>> | undefined
@@ -115,6 +117,10 @@ class RunningBroker implements Broker {
   private constructor(options: StartOptions) {
     this.#options = options
     this.#counters = new BrokerCounters({ nowMonotonicMs: options.world.clock.monotonicMs() })
+    this.#memory = new RequestMemory({
+      limitBytes: options.config['queued.max.request.bytes'],
+      clock: options.world.clock,
+    })
     this.#waiters = new PartitionWaiters(options.world.clock)
   }
 
@@ -225,6 +231,7 @@ class RunningBroker implements Broker {
       ...admitted,
       router: this.#router!,
       pool: this.#pool,
+      memory: this.#memory,
       clock: world.clock,
       report,
       metrics: this.#counters,

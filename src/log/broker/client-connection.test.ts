@@ -4,6 +4,7 @@ import type { Clock, Connection, ConnectionHandler } from '../../world/world.ts'
 import { BrokerCounters } from './broker-metrics.ts'
 import { ServerConnection } from './client-connection.ts'
 import { BufferPool } from './buffer-pool.ts'
+import { RequestMemory } from './request-memory.ts'
 import type { Outcome, Router } from './router.ts'
 import { CloseConnection, NO_RESPONSE } from './services.ts'
 
@@ -95,6 +96,7 @@ function serve(options: { readonly maxRequests?: number } = {}): Served {
     connection,
     router: router as unknown as Router,
     pool,
+    memory: new RequestMemory({ limitBytes: 1 << 30, clock }),
     clock,
     report: (_level, event, fields) => reports.push({ event, ...fields }),
     metrics: new BrokerCounters({ nowMonotonicMs: 0 }),

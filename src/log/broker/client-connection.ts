@@ -4,6 +4,7 @@ import type { Clock, Connection, Timer } from '../../world/world.ts'
 import type { BrokerCounters } from './broker-metrics.ts'
 import type { BufferPool } from './buffer-pool.ts'
 import { FrameAssembler } from './frame-assembler.ts'
+import type { MemoryAccount, RequestMemory } from './request-memory.ts'
 import type { Outcome, Router } from './router.ts'
 import type { HostAndPort } from './security/listener-options.ts'
 import { ANONYMOUS, type Principal } from './security/principal.ts'
@@ -23,6 +24,7 @@ export interface ServerConnectionOptions {
   readonly sasl?: SaslRules & { readonly requestBytesMax: number }
   readonly router: Router
   readonly pool: BufferPool
+  readonly memory: RequestMemory
   readonly clock: Clock
   readonly report: Report
   readonly metrics: BrokerCounters
@@ -59,6 +61,7 @@ export class ServerConnection implements ClientConnection, SaslClient {
   readonly #options: ServerConnectionOptions
   readonly #connection: Connection
   readonly #frames: FrameAssembler
+  readonly #account: MemoryAccount
   readonly #closeCallbacks = new Set<() => void>()
   /** Requests without an answer sent, oldest first. */
   readonly #waiting: Answer[] = []
@@ -90,9 +93,14 @@ export class ServerConnection implements ClientConnection, SaslClient {
     this.peer = options.connection.peer
     this.clientHost = `/${this.peer.slice(0, this.peer.lastIndexOf(':'))}`
     this.lastActiveMs = options.clock.monotonicMs()
+    this.#account = options.memory.open({
+      memoryIsThere: () => this.#goOn(),
+      memoryIsNeeded: (bytes) =>
+        this.reject(`nothing more of a request comes, and others need the ${bytes} bytes that it holds`),
+    })
     const { sasl } = options
     const maxBytes = sasl?.requestBytesMax ?? options.maxRequestBytes
-    this.#frames = new FrameAssembler({ maxBytes, pool: options.pool })
+    this.#frames = new FrameAssembler({ maxBytes, pool: options.pool, memory: this.#account })
     this.sasl = sasl && new SaslSession(this, sasl)
   }
 
@@ -118,6 +126,7 @@ export class ServerConnection implements ClientConnection, SaslClient {
   #onData(chunk: Uint8Array): void {
     if (this.#closing) return
     this.lastActiveMs = this.#options.clock.monotonicMs()
+    this.#account.progressed()
     this.#options.metrics.bytesIn += chunk.length
     this.bytesIn += chunk.length
     this.#frames.push(
@@ -146,6 +155,8 @@ export class ServerConnection implements ClientConnection, SaslClient {
     }
     this.#waiting.length = 0
     this.#output = []
+    this.#frames.close()
+    this.#account.close()
     this.#unmute?.cancel()
     this.#countUnsent()
     for (const callback of this.#closeCallbacks) callback()
@@ -179,6 +190,12 @@ export class ServerConnection implements ClientConnection, SaslClient {
     })
     this.#options.metrics.connectionsRejected += 1
     this.destroy()
+  }
+
+  /** There is memory for the request that comes in part. */
+  #goOn(): void {
+    this.#frames.starved = false
+    this.#advance()
   }
 
   /** Starts as many requests as may be in work, then sends what is ready. */
@@ -218,7 +235,8 @@ export class ServerConnection implements ClientConnection, SaslClient {
     return (
       this.#waiting.length < maxRequests &&
       this.#heldBytes <= HELD_BYTES_MAX &&
-      this.#workBytes <= WORK_BYTES_MAX
+      this.#workBytes <= (this.#options.memory.isFull ? 0 : WORK_BYTES_MAX) &&
+      !this.#frames.starved
     )
   }
 
@@ -250,8 +268,10 @@ export class ServerConnection implements ClientConnection, SaslClient {
     const answer: Answer = { outcome: undefined }
     this.#waiting.push(answer)
     this.#workBytes += length
+    this.#options.memory.work(length)
     void outcome.then((settled) => {
       this.#workBytes -= length
+      this.#options.memory.work(-length)
       if (this.#closing) return
       this.#hold(answer, settled, false)
       this.#countUnsent()
