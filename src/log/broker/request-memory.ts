@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../../world/world.ts'
+import type { Clock } from '../../world/world.ts'
 
 /** No client is refused this much of a request: requests of usual size are served whatever others hold. */
 const ALWAYS_GIVEN_BYTES = 1 << 16
@@ -30,7 +30,7 @@ export class RequestMemory {
   #partialBytes = 0
   #workBytes = 0
   #waking = false
-  #timer: Timer | undefined
+  #looking = false
 
   constructor(options: { readonly limitBytes: number; readonly clock: Clock }) {
     this.#limitBytes = options.limitBytes
@@ -120,8 +120,10 @@ export class RequestMemory {
   }
 
   #lookLater(): void {
-    this.#timer ??= this.#clock.schedule(LOOK_EVERY_MS, () => {
-      this.#timer = undefined
+    if (this.#looking) return
+    this.#looking = true
+    this.#clock.schedule(LOOK_EVERY_MS, () => {
+      this.#looking = false
       if (this.#starving.size === 0) return
       const nowMs = this.nowMs()
       for (const account of this.#accounts) {
