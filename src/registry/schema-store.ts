@@ -12,17 +12,18 @@
 import { messageOf, MillraceError } from '../base/millrace-error.ts'
 import type { Report } from '../base/report.ts'
 import { createTopics, listOffsets } from '../log/client/admin.ts'
+import { backoffMs } from '../log/client/backoff.ts'
 import { decodeRecords, Fetcher } from '../log/client/fetcher.ts'
 import { KafkaError } from '../log/client/kafka-error.ts'
 import type { LogClient } from '../log/client/log-client.ts'
 import { createTransactionalProducer, type TransactionalProducer } from '../log/client/transaction.ts'
+import { sleep } from '../world/world.ts'
 import { ErrorCodes, RegistryError } from './registry-error.ts'
 import { decodeRecord, encodeRecord, type RegistryRecord } from './registry-record.ts'
 import { RegistryState } from './registry-state.ts'
 
 export const SCHEMAS_TOPIC = '_schemas'
 const TRANSACTIONAL_ID = 'millrace-schema-registry'
-const MAX_ATTEMPTS = 5
 
 /** What to write, and what to answer once it is written. */
 export interface Decision<T> {
@@ -97,7 +98,9 @@ export class SchemaStore {
   }
 
   async #write<T>(decide: (state: RegistryState) => Decision<T>): Promise<T> {
-    for (let attempt = 1; ; attempt++) {
+    const { clock, random } = this.#client.world
+    const deadlineMs = clock.monotonicMs() + this.#client.requestTimeoutMs
+    for (let attempt = 0; ; attempt++) {
       // What does not write needs no turn: a schema that is there already is the common case.
       const { records, result } = decide(this.state)
       if (records.length === 0) return result
@@ -112,8 +115,12 @@ export class SchemaStore {
         if (error instanceof RegistryError) throw error
         this.#producer?.close()
         this.#producer = undefined
-        if (attempt === MAX_ATTEMPTS) throw storeError(error)
-        this.#report('info', 'schema-registry-write-repeated', { attempt, reason: messageOf(error) })
+        // Two that take the id from each other at once need pauses of different lengths for one to get through.
+        const pauseMs = backoffMs(random, attempt)
+        if (clock.monotonicMs() + pauseMs >= deadlineMs || this.#failure !== undefined)
+          throw storeError(error)
+        this.#report('debug', 'schema-registry-write-repeated', { attempt, reason: messageOf(error) })
+        await sleep(clock, pauseMs)
       }
     }
   }
