@@ -40,6 +40,7 @@ const SALT_BYTES = 32
 interface Asked {
   readonly user: string
   readonly gs2Header: string
+  /** Ours, without the client's. */
   readonly nonce: string
   /** `client-first-message-bare , server-first-message`. */
   readonly signed: string
@@ -74,8 +75,8 @@ class ScramExchange implements SaslExchange {
     }
     const found = find(user)
     const credential = found ?? nobody(mechanism, user, secret)
-    const nonce = clientNonce + ownNonce()
-    const answer = `r=${nonce},s=${credential.salt.toString('base64')},i=${credential.iterations}`
+    const nonce = ownNonce()
+    const answer = `r=${clientNonce}${nonce},s=${credential.salt.toString('base64')},i=${credential.iterations}`
     const exists = found !== undefined
     this.#asked = { user, gs2Header, nonce, signed: `${bare},${answer}`, credential, exists }
     return { kind: 'challenge', message: Buffer.from(answer) }
@@ -90,7 +91,8 @@ class ScramExchange implements SaslExchange {
       return { kind: 'failed', told, reason: MALFORMED, user }
     }
     const [, withoutProof = '', binding = '', nonce = '', proofText = ''] = match
-    if (nonce !== asked.nonce)
+    // Old librdkafka puts its own nonce in front twice, and Kafka looks at the end alone as well. All of it is signed.
+    if (!nonce.endsWith(asked.nonce))
       return {
         kind: 'failed',
         told: 'Invalid client nonce in the final client message.',
