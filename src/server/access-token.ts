@@ -14,13 +14,10 @@ export function requireToken(app: FastifyInstance, token: string): void {
     if (OPEN_PATHS.has(request.url)) return undefined
     const shown = shownToken(request.headers.authorization ?? '')
     if (shown !== undefined && timingSafeEqual(digest(shown), wanted)) return undefined
-    return reply
-      .code(401)
-      .header('www-authenticate', 'Basic realm="millrace", charset="UTF-8"')
-      .send({
-        code: 'MR_NOT_AUTHORIZED',
-        message: 'this server asks for its token: Authorization: Bearer TOKEN.',
-      })
+    return reply.code(401).header('www-authenticate', 'Basic realm="millrace", charset="UTF-8"').send({
+      code: 'MR_NOT_AUTHORIZED',
+      message: 'this server asks for its token: Authorization: Bearer TOKEN.',
+    })
   })
 }
 

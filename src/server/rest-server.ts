@@ -9,8 +9,11 @@
  *   GET    /api/v1/jobs/:job/checkpoints
  *   POST   /api/v1/jobs/:job/savepoints     { path? } → { path }
  *   POST   /api/v1/jobs/:job/stop           { savepoint? } → { savepoint }
- *   GET    /api/v1/topics[/:topic]          POST /api/v1/topics { name, partitions?, config? }   DELETE /api/v1/topics/:topic
- *   GET    /api/v1/groups[/:group]
+ *   …      /api/v1/topics, configs          `topic-routes.ts`
+ *   …      /api/v1/groups                   `group-routes.ts`
+ *   …      /api/v1/acls, users, quotas, certificates   `security-routes.ts`
+ *   …      /api/v1/transactions             `transaction-routes.ts`
+ *   GET    /openapi.json                    all of them, described
  *   …      /registry/…                      the schema registry (`registry-routes.ts`)
  *
  * Errors are `{ code, message, place? }` with a fitting status. A page of another origin can change nothing: on a loopback
@@ -26,15 +29,19 @@ import { requireToken } from './access-token.ts'
 import { jobRoutes } from './job-routes.ts'
 import type { JobRegistry } from './job-registry.ts'
 import { viewJob } from './job-view.ts'
-import { logRoutes } from './log-routes.ts'
+import { groupRoutes } from './group-routes.ts'
 import { type GroupView, viewGroups } from './group-view.ts'
 import { type TopicView, viewTopics } from './log-view.ts'
+import { describeApi } from './openapi.ts'
 import { prometheusPage } from './prometheus.ts'
 import type { LazyRegistry } from './registry-request.ts'
 import { registryRoutes } from './registry-routes.ts'
 import { refuseForeignOrigins } from './same-origin.ts'
+import { securityRoutes } from './security-routes.ts'
 import { STATUS_PAGE } from './status-page.ts'
 import { STATUS_PAGE_SCRIPT } from './status-page-script.ts'
+import { topicRoutes } from './topic-routes.ts'
+import { transactionRoutes } from './transaction-routes.ts'
 
 export interface ServerOptions {
   /** Port 0 takes a free one. */
@@ -79,10 +86,16 @@ export async function restServer(options: ServerOptions): Promise<FastifyInstanc
   app.setNotFoundHandler((request, reply) =>
     reply.code(404).send({ code: 'MR_REST', message: `there is no ${request.method} ${request.url}.` }),
   )
+  await describeApi(app)
   statusRoutes(app, options)
   jobRoutes(app, options.jobs)
-  if (options.client !== undefined) logRoutes(app, options.client)
-  const { registry } = options
+  const { client, registry, reloadCertificates } = options
+  if (client !== undefined) {
+    topicRoutes(app, client)
+    groupRoutes(app, client)
+    transactionRoutes(app, client)
+    securityRoutes(app, { client, ...(reloadCertificates && { reloadCertificates }) })
+  }
   if (registry !== undefined) {
     app.register(async (scope) => registryRoutes(scope, registry), { prefix: '/registry' })
   }
@@ -160,6 +173,8 @@ function statusOf(error: MillraceError): number {
     case 'MR_TOPIC_NOT_FOUND':
     case 'MR_JOB_NOT_FOUND':
     case 'MR_GROUP_NOT_FOUND':
+    case 'MR_USER_NOT_FOUND':
+    case 'MR_TRANSACTION_NOT_FOUND':
       return 404
     case 'MR_TOPIC_EXISTS':
     case 'MR_JOB_NOT_RUNNING':
@@ -167,6 +182,7 @@ function statusOf(error: MillraceError): number {
     case 'MR_NOT_AUTHORIZED':
       return 403
     case 'MR_KAFKA_REFUSED':
+    case 'MR_BAD_REQUEST':
     case 'MR_CONFIG_INVALID':
       return 400
     case 'MR_CONNECT_FAILED':
