@@ -1,13 +1,14 @@
 /**
  * A data directory is Kafka's own: a real Kafka serves partitions that Millrace wrote, and Millrace opens the data
  * directory of a Kafka. Records in every codec, transactions that were committed and aborted, several segments, offsets
- * of groups.
+ * of groups, members of groups of the consumer protocol.
  */
 import assert from 'node:assert/strict'
 import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createTopics, type ListedOffset, listOffsets } from '../src/log/client/admin.ts'
 import { connectClient } from '../src/log/client/client.ts'
 import { Fetcher, forEachFetchedRecord } from '../src/log/client/fetcher.ts'
@@ -15,6 +16,9 @@ import { offsetCommit, offsetFetch } from '../src/log/client/group-admin.ts'
 import type { LogClient } from '../src/log/client/log-client.ts'
 import { createProducer } from '../src/log/client/producer.ts'
 import { createTransactionalProducer } from '../src/log/client/transaction.ts'
+import { consumerGroupDescribeApi } from '../src/log/protocol/apis/consumer-group-describe.ts'
+import { consumerGroupHeartbeatApi } from '../src/log/protocol/apis/consumer-group-heartbeat.ts'
+import { ErrorCode } from '../src/log/protocol/error-code.ts'
 import { nodeWorld } from '../src/world/node.ts'
 import { startKafka } from './tools/start-kafka.ts'
 import { startMillrace } from './tools/start-millrace.ts'
@@ -22,6 +26,8 @@ import { lacking } from './tools/target.ts'
 
 const PARTITIONS = 2
 const SEGMENT_BYTES = 1_048_576
+/** As many as Millrace's own by default. */
+const OFFSETS_PARTITIONS = 4
 const FIRST_MS = Date.UTC(2026, 0, 1)
 
 test('data directories move between Millrace and Kafka', { skip: lacking('kafka') }, async (t) => {
@@ -35,6 +41,7 @@ test('data directories move between Millrace and Kafka', { skip: lacking('kafka'
     await using millrace = await startMillrace({ folder: ours })
     written = await withClient(millrace.address, async (client) => {
       await write(client, 'orders')
+      await joinMembers(client, 'orders')
       return await contents(client, 'orders')
     })
     assert.ok(written.committed.length > 3_000)
@@ -44,31 +51,53 @@ test('data directories move between Millrace and Kafka', { skip: lacking('kafka'
   })
 
   await t.test('Kafka serves what Millrace wrote', async () => {
-    await using kafka = await startKafka({ folder: theirs })
-    await withClient(kafka.address, (client) => createTopics(client, [topicOf('orders')]))
+    const settings = { 'offsets.topic.num.partitions': String(OFFSETS_PARTITIONS) }
+    await using kafka = await startKafka({ folder: theirs, settings })
+    await withClient(kafka.address, async (client) => {
+      await createTopics(client, [topicOf('orders')])
+      await offsetCommit(client, 'somebody', [{ topic: 'orders', partition: 0, offset: 1 }])
+    })
     await kafka.stop()
     for (let partition = 0; partition < PARTITIONS; partition++)
       replaceFiles(join(ours, `orders-${partition}`), join(kafka.dataPath, `orders-${partition}`))
+    for (let partition = 0; partition < OFFSETS_PARTITIONS; partition++) {
+      const name = `__consumer_offsets-${partition}`
+      replaceFiles(join(ours, name), join(kafka.dataPath, name))
+    }
 
     await using again = await startKafka({ folder: theirs })
     await withClient(again.address, async (client) => {
       assert.deepEqual(await contents(client, 'orders'), written)
+      const [offset] = await offsetFetch(client, 'readers of orders')
+      assert.equal(offset?.offset, 17)
+      const { groupEpoch, assignmentEpoch, members } = await describeMembers(client, 'orders')
+      assert.deepEqual(
+        [groupEpoch, assignmentEpoch, members.map(({ memberEpoch }) => memberEpoch)],
+        [3, 3, [2, 3]],
+      )
       // And goes on with it: the same transactional ids, the next offsets.
       await writeTransactions(client, 'orders')
       const more = await contents(client, 'orders')
       assert.deepEqual(more.all.slice(0, 10), written.all.slice(0, 10))
       assert.ok(more.committed.length > written.committed.length)
       await write(client, 'payments')
+      await joinMembers(client, 'payments')
     })
     await again.stop()
   })
 
   await t.test('Millrace serves what Kafka wrote', async () => {
     await using kafka = await startKafka({ folder: theirs })
-    const [orders, payments] = await withClient(kafka.address, async (client) => [
-      await contents(client, 'orders'),
-      await contents(client, 'payments'),
-    ])
+    const [orders, payments, members] = await withClient(
+      kafka.address,
+      async (client) =>
+        [
+          await contents(client, 'orders'),
+          await contents(client, 'payments'),
+          await describeMembers(client, 'payments'),
+        ] as const,
+    )
+    assert.equal(members.members.length, 2)
     await kafka.stop()
     const copy = join(folder, 'copy')
     cpSync(kafka.dataPath, copy, { recursive: true })
@@ -86,6 +115,7 @@ test('data directories move between Millrace and Kafka', { skip: lacking('kafka'
       const [offset] = await offsetFetch(client, 'readers of payments')
       assert.equal(offset?.offset, 17)
       assert.equal(offset.metadata, 'as far as this')
+      assert.deepEqual(await describeMembers(client, 'payments'), members)
       await writeTransactions(client, 'payments')
       const more = await contents(client, 'payments')
       assert.ok(more.committed.length > payments.committed.length)
@@ -155,6 +185,49 @@ async function writeTransactions(client: LogClient, topic: string): Promise<void
   }
   one.close()
   other.close()
+}
+
+/** Two members of the consumer protocol, the first of which has not given up yet what the second is to have. */
+async function joinMembers(client: LogClient, topic: string): Promise<void> {
+  for (const memberId of ['first', 'second']) {
+    for (;;) {
+      const joined = await client.request(
+        consumerGroupHeartbeatApi,
+        {
+          groupId: `members of ${topic}`,
+          memberId,
+          memberEpoch: 0,
+          rebalanceTimeoutMs: 60_000,
+          subscribedTopicNames: [topic],
+          topicPartitions: [],
+        },
+        { node: 'any' },
+      )
+      if (joined.errorCode === 0) break
+      await sleep(100)
+    }
+  }
+}
+
+async function describeMembers(client: LogClient, topic: string) {
+  for (;;) {
+    const { groups } = await client.request(
+      consumerGroupDescribeApi,
+      { groupIds: [`members of ${topic}`], includeAuthorizedOperations: false },
+      { node: 'any' },
+    )
+    const group = groups[0]!
+    // A Kafka that has just started loads its groups first.
+    if (
+      group.errorCode !== ErrorCode.COORDINATOR_LOAD_IN_PROGRESS &&
+      group.errorCode !== ErrorCode.NOT_COORDINATOR
+    )
+      return {
+        ...group,
+        members: group.members.toSorted((one, other) => (one.memberId < other.memberId ? -1 : 1)),
+      }
+    await sleep(100)
+  }
 }
 
 interface Contents {

@@ -165,7 +165,7 @@ function writeMember(writer: ByteWriter, value: MemberValue): void {
     return
   }
   const classic = new ByteWriter(64)
-  // A struct that may be null begins with 1 where it is there.
+  // A tagged struct that may be null begins with 1 where it is there, and is 0 where it is not.
   classic.int8(1)
   classic.int32(value.classic.sessionTimeoutMs)
   classic.unsignedVarint(value.classic.protocols.length + 1)
@@ -293,7 +293,7 @@ function readMember(reader: ByteReader): MemberValue {
 }
 
 function readClassic(reader: ByteReader): ClassicMember | null {
-  if (reader.int8() < 0) return null
+  if (reader.int8() <= 0) return null
   const sessionTimeoutMs = reader.int32()
   const protocols: { name: string; metadata: Buffer }[] = []
   for (let left = reader.compactArrayLength(3); left > 0; left--) {

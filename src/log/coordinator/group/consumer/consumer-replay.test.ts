@@ -193,6 +193,30 @@ describe('groups of the consumer protocol', () => {
     )
   })
 
+  it('a member is read as Kafka writes it, with a field that says that there is nothing', () => {
+    const value = Buffer.from(
+      '000000000a776972652d746573740b2f3132372e302e302e31020274010000ea600001000100',
+      'hex',
+    )
+    const member = decodeGroupRecord({ key: Buffer.from('0005000167000161', 'hex'), value })
+    assert.deepEqual(member, {
+      kind: 'member',
+      groupId: 'g',
+      memberId: 'a',
+      value: {
+        instanceId: null,
+        rackId: null,
+        clientId: 'wire-test',
+        clientHost: '/127.0.0.1',
+        subscribedTopicNames: ['t'],
+        subscribedTopicRegex: '',
+        rebalanceTimeoutMs: 60_000,
+        serverAssignor: null,
+        classic: null,
+      },
+    })
+  })
+
   it('records are what Kafka writes', () => {
     const owned = new Map([['AAAAAAAAAAAAAAAAAAAAAQ', new Map([[3, 5]])]])
     const records = [
