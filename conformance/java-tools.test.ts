@@ -2,7 +2,10 @@ import assert from 'node:assert/strict'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { WireClient } from '../src/log/broker/wire-client.test-kit.ts'
+import { nodeWorld } from '../src/world/node.ts'
 import { expectSuccess } from './tools/command.ts'
+import { GroupServer } from './tools/group-server.ts'
 import { kafkaTool, type KafkaTool } from './tools/kafka-tools.ts'
 import { hasWitness, startTarget } from './tools/target.ts'
 
@@ -57,6 +60,27 @@ test("Kafka's command line tools", async (t) => {
     )
     const reset = ['--reset-offsets', '--to-earliest', '--topic', topic, '--execute']
     assert.match(await run('kafka-consumer-groups', [...bootstrap, '--group', group, ...reset]), /NEW-OFFSET/)
+  })
+
+  await t.test('kafka-consumer-groups shows members of the consumer protocol', async () => {
+    const [host = '', port = ''] = target.address.split(':')
+    const client = await WireClient.connect(nodeWorld().network, { host, port: Number(port) })
+    const members = new GroupServer(client, target.prefix)
+    const name = `${target.prefix}members`
+    await members.coordinatorReady()
+    await members.join('members', 'first', ['tools'], { instanceId: 'one' })
+    await members.join('members', 'second', ['tools'], { serverAssignor: 'range' })
+    const describe = (...args: string[]): Promise<string> =>
+      run('kafka-consumer-groups', [...bootstrap, '--describe', '--group', name, ...args])
+    assert.match(
+      await run('kafka-consumer-groups', [...bootstrap, '--list', '--type', 'consumer', '--state']),
+      new RegExp(`${name}\\s+Consumer\\s+Reconciling`),
+    )
+    assert.match(await describe('--state', '--verbose'), /range\s+Reconciling\s+3\s+3\s+2/)
+    const shown = await describe('--members', '--verbose')
+    assert.match(shown, /first\s+one\s+.*\s2\s+(?:false\s+)?.*tools:0,1.*\s3\s+.*tools:0/)
+    assert.match(shown, /second\s+.*\s3\s.*\s3\s+.*tools:1/)
+    client.close()
   })
 
   await t.test('kafka-producer-perf-test in transactions, kafka-consumer-perf-test', async () => {
@@ -154,6 +178,11 @@ test("Kafka's command line tools", async (t) => {
     const offsets = await run('kafka-dump-log', ['--offsets-decoder', '--files', logs('__consumer_offsets')])
     assert.ok(offsets.includes(`"group":"${group}","topic":"${topic}","partition":0`), offsets.slice(-2_000))
     assert.match(offsets, /"protocolType":"consumer"/)
+    for (const type of ['3', '5', '6', '7', '8'])
+      assert.ok(
+        offsets.includes(`{"type":"${type}","data":{"groupId":"${target.prefix}members"`),
+        `type ${type}`,
+      )
     const transactions = await run('kafka-dump-log', [
       '--transaction-log-decoder',
       '--files',
