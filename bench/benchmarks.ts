@@ -2,8 +2,10 @@ import { engineCount } from './benchmarks/engine-count.ts'
 import { engineKafka } from './benchmarks/engine-kafka.ts'
 import { engineKeys } from './benchmarks/engine-keys.ts'
 import { logConsume } from './benchmarks/log-consume.ts'
+import { logEndToEnd } from './benchmarks/log-e2e.ts'
 import { logLatency } from './benchmarks/log-latency.ts'
 import { logProduce } from './benchmarks/log-produce.ts'
+import { logRestart } from './benchmarks/log-restart.ts'
 import { logStart } from './benchmarks/log-start.ts'
 import type { Benchmark } from './harness/benchmark.ts'
 
@@ -14,7 +16,9 @@ export const benchmarks: readonly Benchmark[] = [
   logConsume(100),
   logConsume(1_000),
   logLatency,
+  logEndToEnd,
   logStart,
+  logRestart,
   engineCount,
   engineKeys,
   engineKafka,

@@ -27,11 +27,16 @@ export const serverConfiguration: Facts = {
 /** What `acks=all` waits for: the device, Millrace's default, or the page cache, which is all that one Kafka node does. */
 export type Guarantee = 'device' | 'page cache'
 
-export function startServer(side: SideName, guarantee: Guarantee = 'device'): Promise<RunningServer> {
+/** @param options.folder holds the data, those of an earlier run too; a temporary one, removed at the end, by default. */
+export function startServer(
+  side: SideName,
+  guarantee: Guarantee = 'device',
+  options: { readonly folder?: string } = {},
+): Promise<RunningServer> {
   const env = guarantee === 'device' ? {} : { MILLRACE_BROKER_LOG_FLUSH_ACKS: 'never' }
   return side === 'ours'
-    ? startMillrace({ command: builtCommand(), env })
-    : startKafka({ settings: { 'log.segment.delete.delay.ms': '1000' } })
+    ? startMillrace({ ...options, command: builtCommand(), env })
+    : startKafka({ ...options, settings: { 'log.segment.delete.delay.ms': '1000' } })
 }
 
 export function saidOf(guarantee: Guarantee | undefined): string {
