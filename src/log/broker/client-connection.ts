@@ -72,6 +72,7 @@ export class ServerConnection implements ClientConnection, SaslClient {
   /** Bytes of requests whose handlers have not finished. */
   #workBytes = 0
   #output: Uint8Array[] = []
+  #outputBytes = 0
   /** Large chunks that were written and may not have been taken yet. */
   readonly #unsent: Buffer[] = []
   #flushing = false
@@ -207,6 +208,8 @@ export class ServerConnection implements ClientConnection, SaslClient {
       if (frame === undefined) break
       if (!Buffer.isBuffer(frame)) this.reject(frame.invalid)
       else this.#start(frame)
+      // A client may ask for much in one breath; it gets the next answer when it has taken this one.
+      if (this.#outputBytes > HELD_BYTES_MAX) this.#flush()
     }
     this.#processing = false
     this.#flush()
@@ -312,12 +315,14 @@ export class ServerConnection implements ClientConnection, SaslClient {
       return
     }
     for (const chunk of outcome) this.#output.push(chunk)
+    this.#outputBytes += sizeOf(outcome)
   }
 
   #flush(): void {
     if (this.#output.length === 0 || this.#closing) return
     const output = this.#output
     this.#output = []
+    this.#outputBytes = 0
     const size = sizeOf(output)
     this.#options.metrics.bytesOut += size
     this.bytesOut += size
