@@ -13,8 +13,9 @@ import type { BufferPool } from './buffer-pool.ts'
  * copies what has not been asked for yet; after that the chunk's bytes may change.
  */
 export class FrameAssembler {
-  /** The largest frame. */
+  /** The largest frame, and the setting that says so. */
   maxBytes: number
+  setting = 'socket.request.max.bytes'
   /** Whether the last `next` found no memory for what is there. */
   starved = false
   readonly #pool: BufferPool
@@ -108,13 +109,13 @@ export class FrameAssembler {
 
   /** Gives a frame back: nobody may look at it any more. */
   recycle(frame: Buffer): void {
-    if (this.#size < 0) this.#memory.hold(0)
+    if (this.#size < 0) this.#memory.hold(0, 0)
     this.#pool.give(frame)
   }
 
   /** Gives back what is held of a frame that will not be completed. */
   close(): void {
-    this.#memory.hold(0)
+    this.#memory.hold(0, 0)
     this.#target = EMPTY
     this.#chunk = EMPTY
     this.#later.length = 0
@@ -146,7 +147,7 @@ export class FrameAssembler {
     if (size >>> 16 === TLS_HANDSHAKE)
       return { invalid: 'what came is a TLS handshake: this listener speaks without TLS' }
     if (size > this.maxBytes)
-      return { invalid: `a request of ${size} bytes, more than socket.request.max.bytes (${this.maxBytes})` }
+      return { invalid: `a request of ${size} bytes, more than ${this.setting} (${this.maxBytes})` }
     if (size === 0) return { invalid: 'a request of 0 bytes' }
     this.#size = size
     return undefined
@@ -157,7 +158,7 @@ export class FrameAssembler {
     if (this.#target.length >= needed) return true
     const ahead = this.#memory.isPlenty ? AHEAD_BYTES : AHEAD_BYTES_WHEN_SHORT
     const capacity = Math.min(this.#size, Math.max(ahead, 2 * this.#target.length, needed))
-    if (!this.#memory.hold(capacity)) return false
+    if (!this.#memory.hold(capacity, this.#size)) return false
     const larger = this.#pool.take(capacity)
     if (this.#filled > 0) {
       this.#target.copy(larger, 0, 0, this.#filled)
@@ -170,8 +171,8 @@ export class FrameAssembler {
 
 /** Who is asked for memory before a frame that spans chunks takes it. */
 export interface FrameMemory {
-  /** Whether so many bytes may be held for the frame, in place of what was held before. */
-  hold(bytes: number): boolean
+  /** Whether so many bytes may be held for a frame of this size, in place of what was held before. */
+  hold(bytes: number, frameBytes: number): boolean
   readonly isPlenty: boolean
 }
 

@@ -4,18 +4,20 @@ import type { Clock } from '../../world/world.ts'
 const ALWAYS_GIVEN_BYTES = 1 << 16
 /** While others wait for memory, a request of which nothing has come for so long is given up. */
 const STALLED_AFTER_MS = 10_000
-/** So long one may go on beyond the limit. */
+/** So long may one go on beyond the limit, and so long may nothing come from it then. */
 const FAVOUR_ENDS_AFTER_MS = 60_000
-const LOOK_EVERY_MS = 1_000
+const FAVOURED_STALLS_AFTER_MS = 1_000
+const LOOK_EVERY_MS = 250
 
 /**
  * The memory that all connections together hold for requests: for those that have come in part, and for those in work.
  *
  *  1. What has come of a request is kept in memory that grows with it; a length alone costs nothing.
  *  2. At the limit a connection that needs more is not read any more (it starves) until memory is given back.
- *  3. So that starving ones do not wait for each other for ever, the one that has starved longest may go on beyond the
- *     limit, one at a time, as long as what is in work leaves room.
- *  4. While any starves, connections whose client has stopped in the middle of a request are closed.
+ *  3. So that starving ones do not wait for each other for ever, one at a time may go on beyond the limit, the one with
+ *     the smallest request first, as long as what is in work leaves room.
+ *  4. While any starves, connections whose client has stopped in the middle of a request are closed, and soonest the one
+ *     that may go on and does not.
  *
  * Held is thus never more than the limit, one largest request, and 64 KiB of each connection.
  */
@@ -23,7 +25,7 @@ export class RequestMemory {
   readonly #limitBytes: number
   readonly #clock: Clock
   readonly #accounts = new Set<MemoryAccount>()
-  /** Those that starve, longest first. */
+  /** Those that starve. */
   readonly #starving = new Set<MemoryAccount>()
   #favoured: MemoryAccount | undefined
   #favouredSinceMs = 0
@@ -66,14 +68,14 @@ export class RequestMemory {
 
   /** For accounts. */
   close(account: MemoryAccount): void {
-    this.hold(account, 0)
+    this.hold(account, 0, 0)
     this.#accounts.delete(account)
     this.#starving.delete(account)
     if (account === this.#favoured) this.#favoured = undefined
   }
 
   /** For accounts. */
-  hold(account: MemoryAccount, bytes: number): boolean {
+  hold(account: MemoryAccount, bytes: number, requestBytes: number): boolean {
     const growth = bytes - account.heldBytes
     const fits =
       growth <= 0 ||
@@ -81,6 +83,7 @@ export class RequestMemory {
       this.heldBytes + growth <= this.#limitBytes ||
       account === this.#favoured
     if (!fits) {
+      account.requestBytes = requestBytes
       this.#starving.add(account)
       this.#lookLater()
       this.#wakeSoon()
@@ -111,8 +114,11 @@ export class RequestMemory {
 
   #wake(): void {
     if (this.#favoured === undefined && this.#workBytes < this.#limitBytes) {
-      this.#favoured = this.#starving.values().next().value
+      for (const account of this.#starving)
+        if (this.#favoured === undefined || account.requestBytes < this.#favoured.requestBytes)
+          this.#favoured = account
       this.#favouredSinceMs = this.nowMs()
+      this.#favoured?.progressed()
     }
     for (const account of [...this.#starving]) {
       if (account === this.#favoured || !this.isFull) account.owner.memoryIsThere()
@@ -127,8 +133,11 @@ export class RequestMemory {
       if (this.#starving.size === 0) return
       const nowMs = this.nowMs()
       for (const account of this.#accounts) {
-        const stalls = account.lastBytesMs < nowMs - STALLED_AFTER_MS && !this.#starving.has(account)
-        const lingers = account === this.#favoured && this.#favouredSinceMs < nowMs - FAVOUR_ENDS_AFTER_MS
+        const isFavoured = account === this.#favoured
+        if (this.#starving.has(account) && !isFavoured) continue
+        const patienceMs = isFavoured ? FAVOURED_STALLS_AFTER_MS : STALLED_AFTER_MS
+        const stalls = account.lastBytesMs < nowMs - patienceMs
+        const lingers = isFavoured && this.#favouredSinceMs < nowMs - FAVOUR_ENDS_AFTER_MS
         if (account.heldBytes > 0 && (stalls || lingers)) account.owner.memoryIsNeeded(account.heldBytes)
       }
       this.#wakeSoon()
@@ -149,6 +158,8 @@ export interface MemoryOwner {
 export class MemoryAccount {
   readonly owner: MemoryOwner
   heldBytes = 0
+  /** Size of the request that it starves for. */
+  requestBytes = 0
   lastBytesMs: number
   readonly #memory: RequestMemory
 
@@ -163,8 +174,8 @@ export class MemoryAccount {
   }
 
   /** Holds so many bytes in place of what was held before; false when that has to wait for `memoryIsThere`. */
-  hold(bytes: number): boolean {
-    return this.#memory.hold(this, bytes)
+  hold(bytes: number, requestBytes: number): boolean {
+    return this.#memory.hold(this, bytes, requestBytes)
   }
 
   /** Something of a request has come. */
