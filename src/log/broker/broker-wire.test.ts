@@ -197,6 +197,7 @@ describe('ApiVersions', () => {
         if (version >= 3) {
           assert.deepEqual(answer.finalizedFeatures, [
             { name: 'transaction.version', minVersionLevel: 2, maxVersionLevel: 2 },
+            { name: 'group.version', minVersionLevel: 1, maxVersionLevel: 1 },
           ])
         }
       }
