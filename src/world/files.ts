@@ -34,11 +34,16 @@ export function writeWhole(disk: Disk, path: string, content: Uint8Array | strin
 
 /**
  * Replaces the file's content: after a crash at any point it holds either all of the old or all of the new; once the
- * promise has resolved, the new. Two calls for one path must not overlap.
+ * promise has resolved, the new. Two calls for one path must not overlap. With `ownerOnly` it is for its owner's eyes alone.
  */
-export async function writeAtomically(disk: Disk, path: string, content: Uint8Array | string): Promise<void> {
+export async function writeAtomically(
+  disk: Disk,
+  path: string,
+  content: Uint8Array | string,
+  options: { readonly ownerOnly?: boolean } = {},
+): Promise<void> {
   const temporary = `${path}.tmp`
-  const file = disk.open(temporary, { create: true })
+  const file = disk.open(temporary, { create: true, ...options })
   try {
     const bytes = bytesOf(content)
     file.truncate(0)

@@ -1,15 +1,16 @@
 import * as fs from 'node:fs'
 import { dirname } from 'node:path'
 import { messageOf, MillraceError } from '../base/millrace-error.ts'
-import type { Disk, DiskEntry, DiskFile, DiskLock } from './world.ts'
+import type { Disk, DiskEntry, DiskFile, DiskLock, OpenOptions } from './world.ts'
 
 /** Disk access through synchronous calls (the page cache answers them); only `sync` waits for the device. */
 export class NodeDisk implements Disk {
-  open(path: string, options?: { readonly create?: boolean }): DiskFile {
+  open(path: string, options?: OpenOptions): DiskFile {
     const flags = fs.constants.O_RDWR | (options?.create === true ? fs.constants.O_CREAT : 0)
+    const mode = options?.ownerOnly === true ? 0o600 : 0o644
     return new NodeDiskFile(
       path,
-      attempt(path, () => fs.openSync(path, flags, 0o644)),
+      attempt(path, () => fs.openSync(path, flags, mode)),
     )
   }
 

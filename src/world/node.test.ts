@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { MillraceError } from '../base/millrace-error.ts'
+import { writeAtomically } from './files.ts'
 import { nodeWorld } from './node.ts'
 import { worldSuite } from './world-suite.ts'
 
@@ -62,3 +63,10 @@ test(
     file.close()
   },
 )
+
+test('a file for its owner’s eyes alone is that from its first moment on', () =>
+  inTemporaryDirectory(async (directory) => {
+    const path = join(directory, 'secret')
+    await writeAtomically(nodeWorld().disk, path, 'x', { ownerOnly: true })
+    assert.equal(statSync(path).mode & 0o777, 0o600)
+  }))

@@ -40,7 +40,7 @@ export interface Random {
 
 export interface Disk {
   /** Opens for reading and writing; creates the file when `create` is set, otherwise it must exist. */
-  open(path: string, options?: { readonly create?: boolean }): DiskFile
+  open(path: string, options?: OpenOptions): DiskFile
   makeDirectory(path: string): void
   /** Names (not paths) in a directory, sorted; empty when the directory does not exist. */
   list(path: string): string[]
@@ -53,6 +53,12 @@ export interface Disk {
   freeBytes(path: string): number
   /** Takes an exclusive lock that dies with the process; throws `MR_DATA_DIR_IN_USE` when another process holds it. */
   lock(path: string): DiskLock
+}
+
+export interface OpenOptions {
+  readonly create?: boolean
+  /** A file that is created is for its owner's eyes alone. */
+  readonly ownerOnly?: boolean
 }
 
 export interface DiskEntry {

@@ -98,6 +98,7 @@ class RunningBroker implements Broker {
   readonly #timers = new Set<Timer>()
   #coordinators: Awaited<ReturnType<typeof startCoordinators>> | undefined
   #router: Router | undefined
+  #scramUsers: ScramUsers | undefined
   #entrance: Entrance | undefined
   #nextConnectionId = 1
   #closed: Promise<void> | undefined
@@ -109,6 +110,7 @@ class RunningBroker implements Broker {
       return broker
     } catch (error) {
       broker.#stopTimers()
+      for (const connection of broker.#connections) connection.destroy()
       await broker.#closeCoordinators()
       throw error
     }
@@ -172,6 +174,7 @@ class RunningBroker implements Broker {
     const { world, config, logDirectory, dataPath, report, listeners } = this.#options
     const { clock, random, disk } = world
     const scramUsers = ScramUsers.open({ disk, dataPath, random })
+    this.#scramUsers = scramUsers
     const environment: CoordinatorEnvironment = {
       clock,
       random,
@@ -298,6 +301,7 @@ class RunningBroker implements Broker {
     this.#coordinators!.groups.release()
     await this.#closeConnections()
     await this.#closeCoordinators()
+    await this.#scramUsers!.idle()
     await this.#options.logDirectory.close()
     this.#options.report('info', 'broker closed', {})
   }

@@ -102,6 +102,7 @@ export class ServerConnection implements ClientConnection, SaslClient {
     const { sasl } = options
     const maxBytes = sasl?.requestBytesMax ?? options.maxRequestBytes
     this.#frames = new FrameAssembler({ maxBytes, pool: options.pool, memory: this.#account })
+    if (sasl !== undefined) this.#frames.setting = 'sasl.server.max.receive.size'
     this.sasl = sasl && new SaslSession(this, sasl)
   }
 
@@ -167,6 +168,7 @@ export class ServerConnection implements ClientConnection, SaslClient {
 
   authenticated(): void {
     this.#frames.maxBytes = this.#options.maxRequestBytes
+    this.#frames.setting = 'socket.request.max.bytes'
   }
 
   /** Takes no more requests, answers those in work, then closes. */

@@ -14,6 +14,8 @@ export interface DurableDocumentOptions<Content> {
   readonly parse: (json: unknown) => Content | undefined
   /** Turns the content into what JSON.stringify takes; by default the content itself. */
   readonly toJson?: (content: Content) => unknown
+  /** Whether the file is for its owner's eyes alone. Default false. */
+  readonly ownerOnly?: boolean
   /** What to do about a damaged file, for its error message. */
   readonly fix?: string
 }
@@ -93,9 +95,9 @@ export class DurableDocument<Content> {
   }
 
   async #save(content: Content): Promise<void> {
-    const { disk, path, toJson } = this.#options
+    const { disk, path, toJson, ownerOnly = false } = this.#options
     const json = toJson === undefined ? content : toJson(content)
-    await writeAtomically(disk, path, `${JSON.stringify(json, undefined, 2)}\n`)
+    await writeAtomically(disk, path, `${JSON.stringify(json, undefined, 2)}\n`, { ownerOnly })
   }
 }
 

@@ -1,7 +1,7 @@
 /** A disk in memory that fails on purpose. It outlives the processes that use it; `as` gives one of them its view. */
 import { dirname } from 'node:path/posix'
 import { MillraceError } from '../../base/millrace-error.ts'
-import type { Disk, DiskEntry, DiskFile, DiskLock } from '../world.ts'
+import type { Disk, DiskEntry, DiskFile, DiskLock, OpenOptions } from '../world.ts'
 import type { Unsynced } from './file-content.ts'
 import { DirectoryNode, FileNode, FileTree, namesOf } from './file-tree.ts'
 import type { TreeNode } from './file-tree.ts'
@@ -227,7 +227,7 @@ class DiskView implements Disk {
     this.#life = life
   }
 
-  open(path: string, options?: { readonly create?: boolean }): DiskFile {
+  open(path: string, options?: OpenOptions): DiskFile {
     return this.#disk.open(this.#life, path, options?.create === true && this.#life.alive)
   }
 

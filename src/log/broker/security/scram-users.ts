@@ -39,6 +39,7 @@ export class ScramUsers {
         initial: { secret: Buffer.from(random.bytes(32)), users: new Map() },
         parse: contentOf,
         toJson: jsonOf,
+        ownerOnly: true,
         fix: 'Restore the file from a copy, or move it away: no user has a SCRAM password then.',
       }),
     )
