@@ -98,13 +98,13 @@ test('producers that send half of a large request and stop hold a bounded amount
   }))
 
 test('readers that ask for much and read nothing cost a bounded amount of memory', (t) =>
-  withLog(t, {}, async ({ socket, serves, client, memoryMib, log }) => {
+  withLog(t, {}, async ({ socket, serves, client, memoryMib }) => {
     for (let count = 0; count < 120; count++) await serves()
     const before = await memoryMib()
     const { id } = (await client.metadata(['t'])).topics.get('t')!
     const partitions = [{ partition: 0, fetchOffset: 0, partitionMaxBytes: 50 * MIB }]
     const topics = [{ topic: 't', topicId: id, partitions }]
-    const ask = requestFrame(fetchApi, 12, { maxWaitMs: 0, minBytes: 1, maxBytes: 50 * MIB, topics } as never)
+    const ask = requestFrame(fetchApi, 12, { maxWaitMs: 0, minBytes: 1, maxBytes: 50 * MIB, topics })
     for (const each of await Promise.all(Array.from({ length: 100 }, socket))) {
       each.pause()
       // 20 times 50 MiB each: 1 GB a reader.
