@@ -178,6 +178,7 @@ function statusOf(error: MillraceError): number {
       return 404
     case 'MR_TOPIC_EXISTS':
     case 'MR_JOB_NOT_RUNNING':
+    case 'MR_JOB_RUNS':
       return 409
     case 'MR_NOT_AUTHORIZED':
       return 403

@@ -16,6 +16,7 @@ import type { RunJobOptions } from '../stream/runtime/job-options.ts'
 import type { RunningJob } from '../stream/runtime/run-job.ts'
 import { nodeWorld } from '../world/node.ts'
 import type { World } from '../world/world.ts'
+import { JobNames } from './job-names.ts'
 import { JobRegistry } from './job-registry.ts'
 import { lazyRegistry, type OpenableRegistry, startRegistry } from './start-registry.ts'
 import type { RunningServer } from './start-server.ts'
@@ -111,6 +112,7 @@ export async function serve(options: ServeOptions): Promise<Served> {
       ? undefined
       : started.use(await startRegistry(options.schemaRegistry, { registry: registry.open, httpToken }))
   const running = new Set<RunningJob>()
+  const names = new JobNames()
   started.defer(async () => {
     await Promise.all([...running].map((job) => job[Symbol.asyncDispose]()))
   })
@@ -129,10 +131,21 @@ export async function serve(options: ServeOptions): Promise<Served> {
       const { runJob } = await import('../stream/runtime/run-job.ts')
       const { security } = access
       const used = security === undefined ? access.bootstrap : { bootstrap: access.bootstrap, security }
-      const run = await runJob(job, { ...jobOptions, checkpoint, log: used, world, report })
-      running.add(run)
-      jobs.add(servedJob(run, { data, world }))
-      return run
+      const claim = names.claim()
+      const onNamed = (name: string): void => {
+        claim.take(name)
+        jobOptions.onNamed?.(name)
+      }
+      try {
+        const run = await runJob(job, { ...jobOptions, onNamed, checkpoint, log: used, world, report })
+        void run.ended.catch(() => {}).then(claim.release)
+        running.add(run)
+        jobs.add(servedJob(run, { data, world }))
+        return run
+      } catch (error) {
+        claim.release()
+        throw error
+      }
     },
     close: () => parts.disposeAsync(),
     [Symbol.asyncDispose]: () => parts.disposeAsync(),

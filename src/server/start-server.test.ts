@@ -239,6 +239,18 @@ describe('jobs over REST', () => {
     assert.equal((await ask('/api/v1/jobs/counting/stop', { method: 'POST' })).status, 200)
   })
 
+  it('of one name run once at a time', async () => {
+    const first = words('twice')
+    const run = await served.run(first.job, { checkpoint: false })
+    const second = words('twice')
+    await assert.rejects(served.run(second.job, { checkpoint: false }), { code: 'MR_JOB_RUNS' })
+    assert.equal(run.status, 'running')
+    await run.stop()
+    const again = await served.run(second.job, { checkpoint: false })
+    assert.equal((await ask('/api/v1/jobs/twice')).json.status, 'running')
+    await again.stop()
+  })
+
   it('that do not exist are answered with the names of those that do', async () => {
     const unknown = await ask('/api/v1/jobs/none')
     assert.deepEqual([unknown.status, unknown.json.code], [404, 'MR_JOB_NOT_FOUND'])

@@ -35,6 +35,8 @@ export interface RunJobOptions {
   /** Shared memory of one channel between two subtasks, a power of two of bytes. Default: 1 MiB. */
   readonly ringBytes?: number
   readonly report?: Report
+  /** Hears the job's name before it begins, and before each restart. What it throws the first time refuses the job. */
+  readonly onNamed?: (name: string) => void
   /** Default: the real one. */
   readonly world?: World
 }

@@ -104,7 +104,8 @@ class StartedJob implements RunningJob {
           : new DiskCheckpointStore({ disk: world.disk, path, job: name, retained, report }),
       from: savepointOf(world, options.from),
       createHost: hostFactory(job, hostOptions),
-      onDescribed: ({ outputs }) => {
+      onDescribed: ({ name, outputs }) => {
+        options.onNamed?.(name)
         for (const name of outputs) this.#queue(name)
       },
       onRestored: (checkpointId) => {
