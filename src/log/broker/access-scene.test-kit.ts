@@ -19,6 +19,21 @@ const ANYBODY = 'User:ANONYMOUS'
 /** `topic t`, `group g`, `cluster`, `transactional_id x`, with a star behind a prefix. */
 export type Resource = string
 
+export type Right = readonly [operation: keyof typeof AclOperation, resource: Resource]
+
+/** A request and the rights that it needs. */
+export interface AccessCase {
+  readonly name: string
+  readonly rights: readonly Right[]
+  /** The error while the last of the rights lacks. */
+  readonly refused: number
+  /** Asks from home; the errors that the answers tell. */
+  readonly ask: (scene: AskingScene) => Promise<readonly number[]>
+}
+
+/** What an `AccessCase` needs; a real Kafka has it as well. */
+export type AskingScene = Pick<AccessScene, 'office' | 'home' | 'topicId'>
+
 type Place = 'home' | 'office'
 
 export interface AccessScene {
@@ -132,7 +147,7 @@ function withPeers(network: Network, peerOfNext: () => string): Network {
   }
 }
 
-function patternOf(resource: Resource): {
+export function patternOf(resource: Resource): {
   resourceType: number
   resourceName: string
   resourcePatternType: number
