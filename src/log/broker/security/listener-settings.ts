@@ -49,9 +49,10 @@ function protocolOf({ tls, sasl }: Pick<ListenerOptions, 'tls' | 'sasl'>): strin
   return tls === undefined ? 'SASL_PLAINTEXT' : 'SASL_SSL'
 }
 
-/** Whether clients have to say who they are. */
+/** Whether clients have to prove who they are: with tokens that nobody has signed they only say so. */
 function authenticates({ tls, sasl }: ListenerOptions): boolean {
-  return sasl !== undefined || tls?.clientAuth === 'required'
+  if (sasl === undefined) return tls?.clientAuth === 'required'
+  return sasl.oauthBearer?.allowUnsecured !== true || !sasl.mechanisms.includes('OAUTHBEARER')
 }
 
 /** Whether other machines can come in without saying who they are. */

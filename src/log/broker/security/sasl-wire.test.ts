@@ -313,25 +313,42 @@ describe('listeners', () => {
     ))
 
   test('let the process’s own clients in by a way that nobody else has', () =>
-    withSecuredBroker(async ({ connect, broker, reports }) => {
-      const { login, ...address } = broker.internal
-      assert.equal(address.host, '127.0.0.1')
-      const own = await connect(address)
-      assert.equal((await logIn(own, login!.username, login!.password)).errorCode, ErrorCode.NONE)
-      const topic = { name: 't', numPartitions: 1, replicationFactor: 1, assignments: [], configs: [] }
-      const { topics } = await own.call(createTopicsApi, 5, { topics: [topic], timeoutMs: 1000 })
-      assert.equal(topics[0]!.errorCode, ErrorCode.NONE)
-      const { brokers } = await own.call(metadataApi, 1, ALL_TOPICS)
-      assert.equal(brokers[0]!.port, address.port)
-      const stranger = await connect(address)
-      assert.equal((await logIn(stranger, 'ada', 'engine')).errorCode, ErrorCode.SASL_AUTHENTICATION_FAILED)
-      assert.ok(!JSON.stringify(reports).includes(login!.password))
-    }))
+    withSecuredBroker(
+      async ({ connect, broker, reports }) => {
+        const { login, ...address } = broker.internal
+        assert.equal(address.host, '127.0.0.1')
+        const own = await connect(address)
+        assert.equal((await logIn(own, login!.username, login!.password)).errorCode, ErrorCode.NONE)
+        const topic = { name: 't', numPartitions: 1, replicationFactor: 1, assignments: [], configs: [] }
+        const { topics } = await own.call(createTopicsApi, 5, { topics: [topic], timeoutMs: 1000 })
+        assert.equal(topics[0]!.errorCode, ErrorCode.NONE)
+        const { brokers } = await own.call(metadataApi, 1, ALL_TOPICS)
+        assert.equal(brokers[0]!.port, address.port)
+        const stranger = await connect(address)
+        assert.equal((await logIn(stranger, 'ada', 'engine')).errorCode, ErrorCode.SASL_AUTHENTICATION_FAILED)
+        assert.ok(!JSON.stringify(reports).includes(login!.password))
+        const ada = await connect()
+        await logIn(ada, 'ada', 'engine')
+        const refused = await ada.call(createTopicsApi, 5, {
+          topics: [{ ...topic, name: 'u' }],
+          timeoutMs: 1000,
+        })
+        assert.equal(refused.topics[0]!.errorCode, ErrorCode.TOPIC_AUTHORIZATION_FAILED)
+      },
+      { config: { 'authorizer.class.name': 'acl' } },
+    ))
 
   test('are refused where other machines could come in unasked, unless that is said, and then it is told', async () => {
     const open = { listeners: [{ host: '0.0.0.0', port: 9092 }] }
     await assert.rejects(
       withSecuredBroker(async () => undefined, open),
+      { code: 'MR_OPEN_LISTENER' },
+    )
+    const claims = { mechanisms: ['OAUTHBEARER'], oauthBearer: { allowUnsecured: true } } as const
+    await assert.rejects(
+      withSecuredBroker(async () => undefined, {
+        listeners: [{ host: '0.0.0.0', port: 9092, sasl: claims }],
+      }),
       { code: 'MR_OPEN_LISTENER' },
     )
     await withSecuredBroker(
