@@ -1,94 +1,18 @@
 /** The command as a user meets it: real processes, real sockets on ephemeral ports, a data directory of its own. */
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { commandsIn, type Process, type Result } from './command.test-kit.ts'
 
-const bin = fileURLToPath(new URL('./bin.ts', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'millrace-cli-'))
-const running = new Set<ChildProcess>()
-
-interface Result {
-  readonly code: number | null
-  readonly signal: NodeJS.Signals | null
-  readonly out: string
-  readonly err: string
-}
-
-interface Process {
-  readonly child: ChildProcess
-  readonly ended: Promise<Result>
-  /** Resolves with the first line of standard output (or error) that matches; rejects when the process ends without. */
-  says(pattern: RegExp): Promise<RegExpExecArray>
-}
-
-/** Runs the command; with `slow`, its output is first read a second after the first piece of it. */
-function command(
-  args: readonly string[],
-  options: { readonly input?: string; readonly slow?: boolean } = {},
-): Process {
-  const child = spawn(process.execPath, ['--conditions=millrace-source', bin, ...args], { cwd: folder })
-  running.add(child)
-  let [out, err] = ['', '']
-  const listeners = new Set<() => void>()
-  const hear = (add: (text: string) => void) => (chunk: Buffer) => {
-    add(chunk.toString())
-    for (const listener of listeners) listener()
-  }
-  child.stdout.on(
-    'data',
-    hear((text) => (out += text)),
-  )
-  if (options.slow === true)
-    child.stdout.once('data', () => {
-      child.stdout.pause()
-      setTimeout(() => child.stdout.resume(), 1_000)
-    })
-  child.stderr.on(
-    'data',
-    hear((text) => (err += text)),
-  )
-  child.stdin.on('error', () => {})
-  child.stdin.end(options.input ?? '')
-  const ended = new Promise<Result>((resolve) => {
-    child.on('close', (code, signal) => {
-      running.delete(child)
-      resolve({ code, signal, out, err })
-    })
-  })
-  return {
-    child,
-    ended,
-    says: (pattern) =>
-      new Promise((resolve, reject) => {
-        const look = (): void => {
-          const match = pattern.exec(out) ?? pattern.exec(err)
-          if (match === null) return
-          listeners.delete(look)
-          resolve(match)
-        }
-        listeners.add(look)
-        look()
-        void ended.then(() => reject(new Error(`ended without ${String(pattern)}:\n${out}${err}`)))
-      }),
-  }
-}
-
-const run = (args: readonly string[], options: { readonly input?: string } = {}): Promise<Result> =>
-  command(args, options).ended
-
-async function ok(args: readonly string[], options: { readonly input?: string } = {}): Promise<Result> {
-  const result = await run(args, options)
-  assert.equal(result.code, 0, `millrace ${args.join(' ')}\n${result.out}${result.err}`)
-  return result
-}
+const { command, run, ok, endAll } = commandsIn(folder)
 
 after(async () => {
-  for (const child of running) child.kill('SIGKILL')
+  endAll()
   rmSync(folder, { recursive: true, force: true })
 })
 

@@ -47,6 +47,18 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
   }
 }
 
+/** In the order and groups in which `--help` lists them. */
+const COMMANDS: readonly (readonly [heading: string, commands: readonly ((program: Command) => void)[]])[] = [
+  ['Processes:', [addStart, addRun, addMirror, addConfig]],
+  ['Jobs:', [addList, addSavepoint]],
+  ['Records:', [addProduce, addConsume]],
+  [
+    'Administration, of any Kafka cluster too:',
+    [addTopics, addGroups, addConfigs, addUsers, addAcls, addQuotas, addTransactions],
+  ],
+  ['Files:', [addDumpLog]],
+]
+
 function program(): Command {
   const command = new Command('millrace')
     .description(
@@ -57,22 +69,10 @@ function program(): Command {
     .addHelpText('after', FIRST_STEPS)
     .showHelpAfterError('(--help says more)')
     .exitOverride()
-  addStart(command)
-  addRun(command)
-  addList(command)
-  addSavepoint(command)
-  addTopics(command)
-  addProduce(command)
-  addConsume(command)
-  addGroups(command)
-  addMirror(command)
-  addConfigs(command)
-  addConfig(command)
-  addDumpLog(command)
-  addUsers(command)
-  addAcls(command)
-  addQuotas(command)
-  addTransactions(command)
+  for (const [heading, commands] of COMMANDS) {
+    command.commandsGroup(heading)
+    for (const add of commands) add(command)
+  }
   return command
 }
 

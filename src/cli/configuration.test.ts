@@ -1,0 +1,136 @@
+/** Processes that are told by a file, the environment and options what they are. */
+import assert from 'node:assert/strict'
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, describe, it } from 'node:test'
+import { commandsIn } from './command.test-kit.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'millrace-configuration-'))
+const { command, run, ok, endAll } = commandsIn(folder)
+const READY =
+  /Kafka clients on (\S+) \(local\), (\S+) \(office\), status page on http:\/\/(\S+), data in (\S+)\n/
+
+writeFileSync(
+  join(folder, 'millrace.config.yaml'),
+  `data: data
+listeners:
+  - name: local
+    listen: 127.0.0.1:0
+  - name: office
+    listen: 127.0.0.1:0
+    sasl:
+      mechanisms: [PLAIN]
+      users:
+        ada: \${env:ADA_PASSWORD}
+http: 127.0.0.1:0
+log:
+  level: info
+broker:
+  num.partitions: 3
+`,
+)
+const env = { ADA_PASSWORD: 'secret', MILLRACE_BROKER_GROUP_MAX_SIZE: '7' }
+
+after(() => {
+  endAll()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+describe('a configuration file', () => {
+  it('is found where the process is started, with the environment over it and options over that', async () => {
+    const start = command(['start', '--log-format', 'pretty', '--log-level', 'warn'], { env })
+    const [, local = '', office = '', http = ''] = await start.says(READY)
+    const configs = ['configs', 'describe', 'broker', '1', '--json', '--kafka']
+    const shown = JSON.parse((await ok([...configs, local])).out) as { name: string; value: string }[]
+    const values = Object.fromEntries(shown.map(({ name, value }) => [name, value]))
+    assert.deepEqual([values['num.partitions'], values['group.max.size']], ['3', '7'])
+    writeFileSync(
+      join(folder, 'ada.properties'),
+      `security.protocol=SASL_PLAINTEXT
+sasl.mechanism=PLAIN
+sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required username="ada" password="secret";
+`,
+    )
+    await ok(['topics', 'list', '--kafka', office, '--kafka-config', 'ada.properties'])
+    assert.equal((await ok(['list', '--http', http])).err, 'millrace: this process runs no job\n')
+    start.child.kill('SIGHUP')
+    await start.says(/certificates read anew: there are none/)
+    start.child.kill('SIGTERM')
+    const { code, err } = await start.ended
+    assert.equal(code, 0)
+    assert.ok(!err.includes('broker listens'), 'the option says warn, the file info')
+    assert.ok(existsSync(join(folder, 'data/log')))
+    const dumped = await ok(['dump-log', 'data/log', '--quiet'])
+    assert.match(dumped.err, /, 0 problems\n$/)
+  })
+
+  it('is checked and shown without starting anything', async () => {
+    writeFileSync(join(folder, 'wrong.yaml'), 'log:\n  level: inof\nlistners: []\n')
+    writeFileSync(join(folder, 'open.json'), '{ "listen": "0.0.0.0:0" }')
+    writeFileSync(join(folder, 'broken.json'), '{')
+    writeFileSync(join(folder, 'other.ts'), "export default { listen: ':0', http: false }\n")
+    const [right, wrong, open, broken, none, other, shown] = await Promise.all([
+      run(['config', 'check'], { env }),
+      run(['config', 'check', 'wrong.yaml']),
+      run(['config', 'check', 'open.json']),
+      run(['config', 'check', 'broken.json']),
+      run(['config', 'check', 'none.yaml']),
+      run(['config', 'check', 'other.ts']),
+      run(['config', 'show', '--json'], { env }),
+    ])
+    assert.deepEqual([right.code, right.err], [0, 'millrace: millrace.config.yaml is right\n'])
+    assert.equal(wrong.code, 1)
+    assert.match(wrong.err, /wrong\.yaml:2: log\.level: expected one of debug, .*; did you mean info\?\n/)
+    assert.match(wrong.err, /wrong\.yaml:3: listners: there is no such setting; did you mean listeners\?\n/)
+    assert.match(open.err, /MR_OPEN_LISTENER.*allowAnonymousBeyondLoopback/)
+    assert.match(broken.err, /MR_CONFIG_FILE \[path broken\.json\]/)
+    assert.match(none.err, /MR_CONFIG_FILE \[path none\.yaml\].*no such file/)
+    assert.deepEqual([other.code, other.err], [0, 'millrace: other.ts is right\n'])
+    const settings = JSON.parse(shown.out) as { setting: string; value: string; from: string }[]
+    const of = (name: string): string[] =>
+      settings.filter(({ setting }) => setting === name).map(({ value, from }) => `${value} ${from}`)
+    assert.deepEqual(of('listeners[1].sasl.users.ada'), ['*** millrace.config.yaml'])
+    assert.deepEqual(of('broker.group.max.size'), ['"7" MILLRACE_BROKER_GROUP_MAX_SIZE'])
+    assert.deepEqual(of('log.format'), ['"auto" default'])
+  })
+})
+
+describe('what a process says on standard error', () => {
+  it('is JSON where nobody looks, and a fatal error is said once', async () => {
+    writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
+    writeFileSync(
+      join(folder, 'fails.ts'),
+      `import { collect, generator, job } from ${JSON.stringify(new URL('../index.ts', import.meta.url).href)}
+export default job('fails', (flow) => {
+  flow
+    .source('n', generator({ count: 10, generate: (i) => i }))
+    .map((n) => { if (n === 5) throw new Error('five is not allowed'); return n })
+    .sink('out', collect())
+})
+`,
+    )
+    const options = ['--no-config', '--listen', ':0', '--no-http', '--data', 'fails', '--restarts', '0']
+    const { code, err } = await run(['run', 'fails.ts', ...options])
+    assert.equal(code, 1)
+    assert.equal(err.split('five is not allowed').length - 1, 1, err)
+    const lines = err.split('\n').filter((line) => line.startsWith('{'))
+    assert.deepEqual(
+      lines.map((line) => (JSON.parse(line) as { msg: string }).msg),
+      ['the job failed'],
+    )
+    assert.match(err, /more about it in \S+MR_USER_FUNCTION\.md/)
+  })
+
+  it('leaves compiled code behind also when the process is killed', async () => {
+    const cache = join(folder, 'cache')
+    const start = command(['start', '--no-config', '--listen', ':0', '--no-http', '--data', 'killed'], {
+      env: { NODE_COMPILE_CACHE: cache },
+    })
+    await start.says(/millrace: ready/)
+    while (!existsSync(cache) || readdirSync(cache, { recursive: true }).length < 20)
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    start.child.kill('SIGKILL')
+    assert.equal((await start.ended).signal, 'SIGKILL')
+  })
+})
