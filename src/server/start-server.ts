@@ -29,16 +29,15 @@ export async function startHttp(options: {
   readonly load: () => Promise<FastifyInstance>
 }): Promise<RunningServer> {
   let loading: Promise<FastifyInstance> | undefined
-  const waiting = new Set<Socket>()
+  // Those that came before the HTTP server listened itself: it does not know of them when it closes all connections.
+  const early = new Set<Socket>()
   const door = createServer((socket) => {
-    waiting.add(socket)
+    early.add(socket)
+    socket.on('close', () => early.delete(socket))
     socket.on('error', () => undefined)
     loading ??= loaded(options.load, door)
     void loading.then(
-      ({ server }) => {
-        waiting.delete(socket)
-        server.emit('connection', socket)
-      },
+      ({ server }) => server.emit('connection', socket),
       () => socket.destroy(),
     )
   })
@@ -46,7 +45,7 @@ export async function startHttp(options: {
   const { address: host, port } = door.address() as AddressInfo
   const close = async (): Promise<void> => {
     door.close()
-    for (const socket of waiting) socket.destroy()
+    for (const socket of early) socket.destroy()
     const app = await loading
     app?.server.close()
     app?.server.closeAllConnections()
