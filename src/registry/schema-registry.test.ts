@@ -141,7 +141,7 @@ describe('the schema registry', () => {
       })
     }
     await producer.flush()
-    producer.close()
+    await producer.close()
     const registry = new SchemaRegistry(client, reportNothing)
     assert.equal(await register(registry, 'old-value', counted(1)), 41)
     await assert.rejects(register(registry, 'old-value', counted(2)), { code: 409 }, 'FULL holds')
