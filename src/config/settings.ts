@@ -1,4 +1,4 @@
-import type { GroupSetting, ListSetting, Setting, ValuesOf } from './setting.ts'
+import type { GroupSetting, Setting, ValuesOf } from './setting.ts'
 
 /** All that a configuration file of Millrace may say. */
 export const SETTINGS = {
@@ -236,9 +236,4 @@ export const ROOT: GroupSetting = {
   kind: 'group',
   doc: 'A configuration of Millrace.',
   fields: SETTINGS,
-}
-
-/** A setting that holds others, of a list: the group of what each of its elements is. */
-export function elementOf({ of }: ListSetting): GroupSetting | undefined {
-  return of.kind === 'group' ? of : undefined
 }

@@ -10,17 +10,12 @@ export type QuotaEntityType = (typeof QUOTA_ENTITIES)[number]
 /** Whom a quota is for; `null` is the default of all of a kind. A user and a client id may be named together. */
 export type QuotaEntity = { readonly [Type in QuotaEntityType]?: string | null }
 
-export const QUOTA_KEYS = [
-  'producer_byte_rate',
-  'consumer_byte_rate',
-  'request_percentage',
-  'controller_mutation_rate',
-  'connection_creation_rate',
-] as const
-
 export interface Quota {
   readonly entity: QuotaEntity
-  /** By Kafka's keys; bytes, percent of a thread, changes or connections, each per second. */
+  /**
+   * By Kafka's keys: producer_byte_rate, consumer_byte_rate, request_percentage, controller_mutation_rate and, of an
+   * address, connection_creation_rate.
+   */
   readonly values: Readonly<Record<string, number>>
 }
 
