@@ -111,6 +111,7 @@ describe('/metrics', () => {
       connections: 2,
       connectionsAccepted: 3,
       connectionsRejected: 1,
+      connectionsRefused: 0,
       authenticationsSucceeded: 0,
       authenticationsFailed: 0,
       authorizationsDenied: 0,

@@ -81,6 +81,20 @@ export const BROKER_SETTINGS = {
     'Close a connection that has been silent for so long; -1 never does.',
   ),
   'max.connections': int(INT_MAX, 1, 'Connections at the same time; further ones are closed at once.'),
+  'max.connections.per.ip': int(
+    INT_MAX,
+    0,
+    'Connections from one address at the same time; further ones are closed at once.',
+  ),
+  'max.connections.per.ip.overrides': text(
+    '',
+    'Other numbers for some addresses: 10.0.0.1:200,10.0.0.2:500.',
+  ),
+  'max.connection.creation.rate': int(
+    0,
+    0,
+    'Connections that are taken in a second; further ones are closed at once. 0 is no limit. (Kafka: 2147483647, and they wait)',
+  ),
   'max.connection.requests': int(
     256,
     1,

@@ -12,6 +12,8 @@ export interface BrokerCounts {
   readonly connectionsAccepted: number
   /** Connections that the broker closed because of what came over them. */
   readonly connectionsRejected: number
+  /** Connections that were not let in: there were too many, or they came too quickly. */
+  readonly connectionsRefused: number
   /** Clients that proved who they are by SASL, and those that could not. */
   readonly authenticationsSucceeded: number
   readonly authenticationsFailed: number
@@ -60,6 +62,7 @@ export class BrokerCounters {
   connectionsAccepted = 0
   connectionsClosed = 0
   connectionsRejected = 0
+  connectionsRefused = 0
   authenticationsSucceeded = 0
   authenticationsFailed = 0
   authorizationsDenied = 0
@@ -97,6 +100,7 @@ export class BrokerCounters {
       connections: this.connectionsAccepted - this.connectionsClosed,
       connectionsAccepted: this.connectionsAccepted,
       connectionsRejected: this.connectionsRejected,
+      connectionsRefused: this.connectionsRefused,
       authenticationsSucceeded: this.authenticationsSucceeded,
       authenticationsFailed: this.authenticationsFailed,
       authorizationsDenied: this.authorizationsDenied,

@@ -13,13 +13,15 @@ import type { CoordinatorEnvironment } from './coordinator-services.ts'
 import { FetchSessions } from './fetch-sessions.ts'
 import { BufferPool } from './buffer-pool.ts'
 import { logFigures } from './log-figures.ts'
+import { LimitedReport } from './limited-report.ts'
+import { ConnectionLimits } from './limits/connection-limits.ts'
 import { PartitionWaiters } from './partition-waiters.ts'
 import { ClientQuotas } from './quotas/client-quotas.ts'
 import { QuotaRules } from './quotas/quota-rules.ts'
 import { RequestMemory } from './request-memory.ts'
 import { Router } from './router.ts'
 import { type Admitted, Entrance, type InternalAccess } from './security/entrance.ts'
-import type { HostAndPort, ListenerOptions } from './security/listener-options.ts'
+import { type HostAndPort, INTERNAL_LISTENER, type ListenerOptions } from './security/listener-options.ts'
 import { type ListenerSettings, listenerSettings } from './security/listener-settings.ts'
 import type { CertificateReload, RunningListener } from './security/listeners.ts'
 import { openAuthorizer } from './security/open-authorizer.ts'
@@ -96,9 +98,14 @@ class RunningBroker implements Broker {
   readonly #memory: RequestMemory
   readonly #connections = new Set<ServerConnection>()
   readonly #timers = new Set<Timer>()
+  /** Lines about connections that end, and about those that are not let in. */
+  readonly #departures: LimitedReport
+  readonly #refusals: LimitedReport
+  #limits: ConnectionLimits | undefined
   #coordinators: Awaited<ReturnType<typeof startCoordinators>> | undefined
   #router: Router | undefined
-  #scramUsers: ScramUsers | undefined
+  /** What is written in full when it changes; closing waits for it. */
+  readonly #documents: { idle(): Promise<void> }[] = []
   #entrance: Entrance | undefined
   #nextConnectionId = 1
   #closed: Promise<void> | undefined
@@ -124,6 +131,8 @@ class RunningBroker implements Broker {
       clock: options.world.clock,
     })
     this.#waiters = new PartitionWaiters(options.world.clock)
+    this.#departures = new LimitedReport({ report: options.report, clock: options.world.clock })
+    this.#refusals = new LimitedReport({ report: options.report, clock: options.world.clock })
   }
 
   get host(): string {
@@ -174,7 +183,11 @@ class RunningBroker implements Broker {
     const { world, config, logDirectory, dataPath, report, listeners } = this.#options
     const { clock, random, disk } = world
     const scramUsers = ScramUsers.open({ disk, dataPath, random })
-    this.#scramUsers = scramUsers
+    const quotas = new ClientQuotas(QuotaRules.open(disk, join(dataPath, 'millrace-quotas.json')), config)
+    const authorizer = openAuthorizer({ world, dataPath, config, report, metrics: this.#counters })
+    this.#documents.push(scramUsers, quotas.rules)
+    if (authorizer.rules !== undefined) this.#documents.push(authorizer.rules)
+    this.#limits = new ConnectionLimits({ config, quotas, nowMs: clock.monotonicMs() })
     const environment: CoordinatorEnvironment = {
       clock,
       random,
@@ -184,8 +197,8 @@ class RunningBroker implements Broker {
       logDirectory,
       dataPath,
       freeBytes: () => disk.freeBytes(dataPath),
-      authorizer: openAuthorizer({ world, dataPath, config, report, metrics: this.#counters }),
-      quotas: new ClientQuotas(QuotaRules.open(disk, join(dataPath, 'millrace-quotas.json')), config),
+      authorizer,
+      quotas,
       topics: new TopicCatalog({
         logDirectory,
         config,
@@ -227,7 +240,14 @@ class RunningBroker implements Broker {
   }
 
   #accept(admitted: Admitted): void {
-    const { config, world, report } = this.#options
+    const { config, world } = this.#options
+    const host = hostOf(admitted.connection.peer)
+    const internal = admitted.listener === INTERNAL_LISTENER
+    const refusal = internal ? undefined : this.#limits!.enter(host, world.clock.monotonicMs())
+    if (refusal !== undefined) {
+      this.#refuse(admitted, refusal)
+      return
+    }
     this.#counters.connectionsAccepted += 1
     const client = new ServerConnection({
       id: this.#nextConnectionId++,
@@ -236,21 +256,34 @@ class RunningBroker implements Broker {
       pool: this.#pool,
       memory: this.#memory,
       clock: world.clock,
-      report,
+      // Clients that come and go in a loop are not to fill the disk with lines.
+      report: (level, event, fields) => {
+        if (level === 'error') this.#options.report(level, event, fields)
+        else this.#departures.say(level, event, { cause: host, fields: () => fields })
+      },
       metrics: this.#counters,
       maxRequestBytes: config['socket.request.max.bytes'],
       maxRequests: config['max.connection.requests'],
       onClosed: (closed) => {
         this.#connections.delete(closed)
         this.#counters.connectionsClosed += 1
+        if (!internal) this.#limits!.left(host)
         this.#clients.connectionClosed(closed, world.clock.monotonicMs())
       },
     })
     this.#connections.add(client)
     client.start()
     if (this.#closed !== undefined) client.destroy()
-    else if (this.#connections.size > config['max.connections'])
-      client.reject('more connections than max.connections')
+  }
+
+  #refuse({ connection, listener }: Admitted, reason: string): void {
+    this.#counters.connectionsRefused += 1
+    const { peer } = connection
+    this.#refusals.say('warn', 'connection refused', {
+      cause: hostOf(peer),
+      fields: () => ({ peer, listener, reason }),
+    })
+    connection.destroy()
   }
 
   #closeIdle(idleMs: number): void {
@@ -301,7 +334,7 @@ class RunningBroker implements Broker {
     this.#coordinators!.groups.release()
     await this.#closeConnections()
     await this.#closeCoordinators()
-    await this.#scramUsers!.idle()
+    await Promise.all(this.#documents.map((document) => document.idle()))
     await this.#options.logDirectory.close()
     this.#options.report('info', 'broker closed', {})
   }
@@ -328,6 +361,10 @@ class RunningBroker implements Broker {
 }
 
 const PLAINTEXT = 'PLAINTEXT'
+
+function hostOf(peer: string): string {
+  return peer.slice(0, peer.lastIndexOf(':'))
+}
 
 function listenersOf(options: BrokerOptions): readonly ListenerSettings[] {
   const { listen, advertised, listeners, allowAnonymousBeyondLoopback = false } = options

@@ -58,6 +58,11 @@ export class QuotaRules {
     return this.#document.content.size === 0
   }
 
+  /** Resolves when nothing is being written. */
+  idle(): Promise<void> {
+    return this.#document.idle()
+  }
+
   /** Of an entity by its key (`entityKey`). */
   value(entityKey: string, key: QuotaKey): number | undefined {
     return this.#document.content.get(entityKey)?.values[key]
