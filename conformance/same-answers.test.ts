@@ -328,6 +328,98 @@ const QUESTIONS: readonly (readonly [name: string, ask: (server: Server) => Prom
   ],
 ]
 
+const LOW = 'consumer.session.timeout.ms'
+
+/** What one node says about its cluster, and groups' own settings. */
+const CLUSTER_QUESTIONS: typeof QUESTIONS = [
+  ...(
+    [
+      [LOW, '50000'],
+      [LOW, '1000'],
+      [LOW, 'soon'],
+      ['consumer.heartbeat.interval.ms', '60000'],
+      ['no.such', '1'],
+    ] as const
+  ).map(
+    ([name, value]) =>
+      [
+        `alter a group: ${name} = ${value}`,
+        async (server: Server) => {
+          const configs = [{ name, configOperation: 0, value }]
+          const resources = [{ resourceType: 32, resourceName: `${server.prefix}own`, configs }]
+          const answer = await server.call(apis.incrementalAlterConfigs, 1, {
+            resources,
+            validateOnly: false,
+          })
+          return [answer.responses[0]!.errorCode, answer.responses[0]!.errorMessage]
+        },
+      ] as const,
+  ),
+  ['(settle groups)', () => sleep(500)],
+  [
+    'DescribeConfigs of a group',
+    (server) => server.describeConfigs(32, `${server.prefix}own`, [LOW, 'no.such']),
+  ],
+  [
+    'DescribeConfigs of another group',
+    (server) => server.describeConfigs(32, `${server.prefix}other`, [LOW]),
+  ],
+  ['DescribeConfigs of no group', (server) => server.describeConfigs(32, '', [LOW])],
+  ...[[32], [4], [16], [99], [32, 4]].map(
+    (resourceTypes) =>
+      [
+        `ListConfigResources ${resourceTypes}`,
+        async (server: Server) => {
+          const answer = await server.call(apis.listConfigResources, 1, { resourceTypes })
+          const names = answer.configResources.map((one) => one.resourceName.replace(server.prefix, ''))
+          return [answer.errorCode, names.filter((name) => name === 'own' || name === '1')]
+        },
+      ] as const,
+  ),
+  ...[0, 1, 2].map(
+    (version) =>
+      [
+        `DescribeQuorum version ${version}`,
+        async (server: Server) => {
+          const topics = ['__cluster_metadata', 'nobody'].map((topicName) => ({
+            topicName,
+            partitions: [{ partitionIndex: 0 }],
+          }))
+          const answer = await server.call(apis.describeQuorum, version, { topics })
+          const partitions = answer.topics.flatMap((topic) => topic.partitions)
+          return [
+            answer.errorCode,
+            partitions.map(({ errorCode, leaderId, currentVoters }) => [
+              errorCode,
+              leaderId,
+              currentVoters.map(({ replicaId }) => replicaId),
+            ]),
+          ]
+        },
+      ] as const,
+  ),
+  ...(
+    [
+      ['group.version', 1],
+      ['group.version', 0],
+      ['transaction.version', 9],
+      ['no.such', 1],
+    ] as const
+  ).flatMap(([feature, maxVersionLevel]) =>
+    [0, 1, 2].map(
+      (version) =>
+        [
+          `UpdateFeatures version ${version}: ${feature} ${maxVersionLevel}`,
+          async (server: Server) => {
+            const featureUpdates = [{ feature, maxVersionLevel }]
+            const answer = await server.call(apis.updateFeatures, version, { featureUpdates })
+            return [answer.errorCode, answer.results]
+          },
+        ] as const,
+    ),
+  ),
+]
+
 /**
  * Kafka words its messages as it likes, and orders settings by their hash. That a value is the default is also said
  * where Kafka's own setup has made it one (`min.insync.replicas` of a cluster with eligible leader replicas).
@@ -359,7 +451,7 @@ test('Millrace answers as Kafka does', { skip: lacking('kafka') }, async (t) => 
   await using kafka = await startKafka({ settings: { 'group.consumer.assignment.interval.ms': '0' } })
   const ours = await connect(target.address, target.prefix)
   const theirs = await connect(kafka.address, target.prefix)
-  for (const [name, ask] of QUESTIONS) {
+  for (const [name, ask] of [...QUESTIONS, ...CLUSTER_QUESTIONS]) {
     await t.test(name, async () => {
       const [given, expected] = await Promise.all([ask(ours.server), ask(theirs.server)])
       assert.deepEqual(comparable(given), comparable(expected))

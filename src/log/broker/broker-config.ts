@@ -238,6 +238,8 @@ export const BROKER_SETTINGS = {
     0,
     'How long after an assignment a group of the consumer protocol gets the next at the earliest. (Kafka: 1000)',
   ),
+  'group.consumer.min.assignment.interval.ms': int(0, 0, 'Shortest that a group may set for itself.'),
+  'group.consumer.max.assignment.interval.ms': int(15_000, 0, 'Longest that a group may set for itself.'),
   'group.consumer.max.size': int(INT_MAX, 1, 'Most members of a group of the consumer protocol.'),
   'group.consumer.assignors': list(
     'uniform,range',

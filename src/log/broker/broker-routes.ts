@@ -12,6 +12,9 @@ import { deleteRecordsApi } from '../protocol/apis/delete-records.ts'
 import { deleteTopicsApi } from '../protocol/apis/delete-topics.ts'
 import { describeAclsApi } from '../protocol/apis/describe-acls.ts'
 import { describeClientQuotasApi } from '../protocol/apis/describe-client-quotas.ts'
+import { describeQuorumApi } from '../protocol/apis/describe-quorum.ts'
+import { listConfigResourcesApi } from '../protocol/apis/list-config-resources.ts'
+import { updateFeaturesApi } from '../protocol/apis/update-features.ts'
 import { describeClusterApi } from '../protocol/apis/describe-cluster.ts'
 import { describeConfigsApi } from '../protocol/apis/describe-configs.ts'
 import { describeLogDirsApi } from '../protocol/apis/describe-log-dirs.ts'
@@ -41,6 +44,9 @@ import { handleDeleteRecords } from './handlers/delete-records.ts'
 import { handleDeleteTopics } from './handlers/delete-topics.ts'
 import { handleDescribeAcls } from './handlers/describe-acls.ts'
 import { handleDescribeClientQuotas } from './handlers/describe-client-quotas.ts'
+import { handleDescribeQuorum } from './handlers/describe-quorum.ts'
+import { handleListConfigResources } from './handlers/list-config-resources.ts'
+import { handleUpdateFeatures } from './handlers/update-features.ts'
 import { handleDescribeCluster } from './handlers/describe-cluster.ts'
 import { handleDescribeConfigs } from './handlers/describe-configs.ts'
 import { handleDescribeLogDirs } from './handlers/describe-log-dirs.ts'
@@ -75,6 +81,9 @@ export function brokerRoutes(): readonly Route[] {
     route(alterConfigsApi, durably('responses', handleAlterConfigs)),
     route(incrementalAlterConfigsApi, durably('responses', handleIncrementalAlterConfigs)),
     route(describeClusterApi, handleDescribeCluster),
+    route(describeQuorumApi, handleDescribeQuorum),
+    route(listConfigResourcesApi, handleListConfigResources),
+    route(updateFeaturesApi, handleUpdateFeatures),
     route(describeTopicPartitionsApi, handleDescribeTopicPartitions),
     route(describeLogDirsApi, handleDescribeLogDirs),
     route(electLeadersApi, handleElectLeaders),

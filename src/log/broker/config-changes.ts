@@ -13,21 +13,22 @@ export interface ConfigOutcome {
   readonly errorMessage: string | null
 }
 
-/** Gives a resource a new configuration made from the one it has; only topics' can be changed while the broker runs. */
-export function changeConfig(options: {
+/** Gives a topic or a group a new configuration made from the one it has; others keep theirs while the broker runs. */
+export async function changeConfig(options: {
   readonly resourceType: number
   readonly resourceName: string
   readonly validateOnly: boolean
   readonly context: RequestContext
   /** The new configuration, or what is wrong with the request. */
   readonly change: (own: Readonly<Record<string, string>>) => Record<string, string> | ConfigOutcome
-}): ConfigOutcome {
+}): Promise<ConfigOutcome> {
   const { resourceType, resourceName, context } = options
   const { services } = context
   const refusal = configRefusal(context, AclOperation.ALTER_CONFIGS, options)
   if (refusal !== undefined) return { errorCode: refusal, errorMessage: null }
+  if (resourceType === CONFIG_RESOURCE.group) return changeGroup(options)
   if (resourceType !== CONFIG_RESOURCE.topic) {
-    const errorMessage = 'Only the configuration of topics can be changed while the broker runs.'
+    const errorMessage = 'Only the configuration of topics and groups can be changed while the broker runs.'
     return { errorCode: ErrorCode.INVALID_REQUEST, errorMessage }
   }
   const topic = services.logDirectory.topic(resourceName)
@@ -48,6 +49,32 @@ export function changeConfig(options: {
     return { errorCode: ErrorCode.KAFKA_STORAGE_ERROR, errorMessage: messageOf(error) }
   }
   services.report('info', 'topic configuration changed', { topic: resourceName, config: changed })
+  return { errorCode: ErrorCode.NONE, errorMessage: null }
+}
+
+/** A group need not be there to have a configuration. */
+async function changeGroup({
+  resourceName,
+  validateOnly,
+  context,
+  change,
+}: Parameters<typeof changeConfig>[0]): Promise<ConfigOutcome> {
+  const { groupSettings, report } = context.services
+  if (resourceName === '') {
+    const errorMessage = 'Default group resources are not allowed.'
+    return { errorCode: ErrorCode.INVALID_REQUEST, errorMessage }
+  }
+  const changed = change(groupSettings.own(resourceName))
+  if (isOutcome(changed)) return changed
+  const problem = groupSettings.problemWith(changed)
+  if (problem !== undefined) return { errorCode: ErrorCode.INVALID_CONFIG, errorMessage: problem }
+  if (validateOnly) return { errorCode: ErrorCode.NONE, errorMessage: null }
+  try {
+    await groupSettings.set(resourceName, changed)
+  } catch (error) {
+    return { errorCode: ErrorCode.KAFKA_STORAGE_ERROR, errorMessage: messageOf(error) }
+  }
+  report('info', 'group configuration changed', { group: resourceName, config: changed })
   return { errorCode: ErrorCode.NONE, errorMessage: null }
 }
 

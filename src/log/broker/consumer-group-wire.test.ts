@@ -4,6 +4,9 @@ import { describe, it } from 'node:test'
 import { sleep } from '../../world/world.ts'
 import { consumerGroupDescribeApi } from '../protocol/apis/consumer-group-describe.ts'
 import { consumerGroupHeartbeatApi } from '../protocol/apis/consumer-group-heartbeat.ts'
+import { describeConfigsApi } from '../protocol/apis/describe-configs.ts'
+import { incrementalAlterConfigsApi } from '../protocol/apis/incremental-alter-configs.ts'
+import { listConfigResourcesApi } from '../protocol/apis/list-config-resources.ts'
 import { createPartitionsApi } from '../protocol/apis/create-partitions.ts'
 import { deleteTopicsApi } from '../protocol/apis/delete-topics.ts'
 import { listGroupsApi } from '../protocol/apis/list-groups.ts'
@@ -133,6 +136,42 @@ describe('groups of the consumer protocol over the wire', () => {
         topicPartitions: [],
       })
       assert.deepEqual([gone.memberEpoch, gone.assignment?.topicPartitions], [4, []])
+    }))
+
+  it('a group’s own settings count for it, are bounded by the broker’s, and survive a power cut', () =>
+    withBroker(async (scene) => {
+      const alter = async (name: string, value: string | null, configOperation = 0): Promise<number> => {
+        const resources = [
+          { resourceType: 32, resourceName: 'g', configs: [{ name, configOperation, value }] },
+        ]
+        return (await scene.client.call(incrementalAlterConfigsApi, 1, { resources, validateOnly: false }))
+          .responses[0]!.errorCode
+      }
+      assert.equal(await alter('consumer.heartbeat.interval.ms', '7000'), NONE)
+      assert.equal(await alter('consumer.session.timeout.ms', '60000'), NONE)
+      assert.equal(await alter('consumer.session.timeout.ms', '61000'), ErrorCode.INVALID_CONFIG)
+      assert.equal(await alter('consumer.session.timeout.ms', 'soon'), ErrorCode.INVALID_CONFIG)
+      assert.equal(await alter('no.such', '1'), ErrorCode.INVALID_CONFIG)
+      const { client, simulation } = await scene.restart()
+      const resources = [{ resourceType: 32, resourceName: 'g', configurationKeys: null }]
+      const { results } = await client.call(describeConfigsApi, 4, { resources, includeSynonyms: true })
+      assert.deepEqual(
+        results[0]!.configs.map(({ name, value, configSource }) => [name, value, configSource]),
+        [
+          ['consumer.session.timeout.ms', '60000', 8],
+          ['consumer.heartbeat.interval.ms', '7000', 8],
+          ['consumer.assignment.interval.ms', '0', 5],
+        ],
+      )
+      const listed = await client.call(listConfigResourcesApi, 1, { resourceTypes: [32] })
+      assert.deepEqual(listed.configResources, [{ resourceName: 'g', resourceType: 32 }])
+      const join = { ...JOINING, memberId: 'm' }
+      const own = await client.call(consumerGroupHeartbeatApi, 1, { ...join, groupId: 'g' })
+      const other = await client.call(consumerGroupHeartbeatApi, 1, { ...join, groupId: 'other' })
+      assert.deepEqual([own.heartbeatIntervalMs, other.heartbeatIntervalMs], [7_000, 5_000])
+      await sleep(simulation.clock, 50_000)
+      assert.equal((await describeGroup(client, 'g')).groupState, 'Stable')
+      assert.equal((await describeGroup(client, 'other')).groupState, 'Empty')
     }))
 
   it('an expression that would cost too much is refused', () =>

@@ -4,6 +4,7 @@ import type { LogDirectory } from '../storage/log-directory.ts'
 import type { BrokerConfig } from './broker-config.ts'
 import type { BufferPool } from './buffer-pool.ts'
 import type { BrokerCounters } from './broker-metrics.ts'
+import type { GroupSettings } from './coordinators/group-settings.ts'
 import type { GroupService, TransactionService } from './coordinator-services.ts'
 import type { FetchSessions } from './fetch-sessions.ts'
 import type { PartitionWaiters } from './partition-waiters.ts'
@@ -39,6 +40,8 @@ export interface BrokerServices {
   readonly buffers: BufferPool
   /** Users with SCRAM passwords. */
   readonly scramUsers: ScramUsers
+  /** What groups have set for themselves. */
+  readonly groupSettings: GroupSettings
   readonly groups: GroupService
   readonly transactions: TransactionService
 }

@@ -22,6 +22,7 @@ import { describeConfigsApi } from './apis/describe-configs.ts'
 import { describeGroupsApi } from './apis/describe-groups.ts'
 import { describeLogDirsApi } from './apis/describe-log-dirs.ts'
 import { describeProducersApi } from './apis/describe-producers.ts'
+import { describeQuorumApi } from './apis/describe-quorum.ts'
 import { describeTopicPartitionsApi } from './apis/describe-topic-partitions.ts'
 import { describeTransactionsApi } from './apis/describe-transactions.ts'
 import { describeClientQuotasApi } from './apis/describe-client-quotas.ts'
@@ -35,6 +36,7 @@ import { incrementalAlterConfigsApi } from './apis/incremental-alter-configs.ts'
 import { initProducerIdApi } from './apis/init-producer-id.ts'
 import { joinGroupApi } from './apis/join-group.ts'
 import { leaveGroupApi } from './apis/leave-group.ts'
+import { listConfigResourcesApi } from './apis/list-config-resources.ts'
 import { listGroupsApi } from './apis/list-groups.ts'
 import { listOffsetsApi } from './apis/list-offsets.ts'
 import { listPartitionReassignmentsApi } from './apis/list-partition-reassignments.ts'
@@ -49,6 +51,7 @@ import { saslAuthenticateApi } from './apis/sasl-authenticate.ts'
 import { saslHandshakeApi } from './apis/sasl-handshake.ts'
 import { syncGroupApi } from './apis/sync-group.ts'
 import { txnOffsetCommitApi } from './apis/txn-offset-commit.ts'
+import { updateFeaturesApi } from './apis/update-features.ts'
 import { writeTxnMarkersApi } from './apis/write-txn-markers.ts'
 
 export const apis = {
@@ -62,6 +65,7 @@ export const apis = {
   joinGroup: joinGroupApi,
   heartbeat: heartbeatApi,
   leaveGroup: leaveGroupApi,
+  listConfigResources: listConfigResourcesApi,
   syncGroup: syncGroupApi,
   describeGroups: describeGroupsApi,
   listGroups: listGroupsApi,
@@ -77,6 +81,7 @@ export const apis = {
   endTxn: endTxnApi,
   writeTxnMarkers: writeTxnMarkersApi,
   txnOffsetCommit: txnOffsetCommitApi,
+  updateFeatures: updateFeaturesApi,
   describeAcls: describeAclsApi,
   createAcls: createAclsApi,
   deleteAcls: deleteAclsApi,
@@ -97,6 +102,7 @@ export const apis = {
   alterUserScramCredentials: alterUserScramCredentialsApi,
   describeCluster: describeClusterApi,
   describeProducers: describeProducersApi,
+  describeQuorum: describeQuorumApi,
   describeTransactions: describeTransactionsApi,
   listTransactions: listTransactionsApi,
   consumerGroupHeartbeat: consumerGroupHeartbeatApi,

@@ -62,7 +62,7 @@ export class GroupDriver {
   constructor(environment: CoordinatorEnvironment) {
     this.#environment = environment
     this.#surroundings = {
-      config: groupConfig(environment.config),
+      config: groupConfig(environment.config, environment.groupSettings),
       topics: topicsOf(environment.logDirectory),
       regexes: this.#regexes,
     }

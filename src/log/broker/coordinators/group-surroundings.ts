@@ -2,15 +2,11 @@ import type { GroupConfig } from '../../coordinator/group/group-step.ts'
 import type { TopicShape, TopicsView } from '../../coordinator/group/consumer/topics-view.ts'
 import type { LogDirectory, Topic } from '../../storage/log-directory.ts'
 import type { BrokerConfig } from '../broker-config.ts'
+import type { GroupSettings } from './group-settings.ts'
 
-/** The broker's settings as group coordinators take them. */
-export function groupConfig(config: BrokerConfig): GroupConfig {
+/** The broker's settings, and those of groups, as group coordinators take them. */
+export function groupConfig(config: BrokerConfig, settings: GroupSettings): GroupConfig {
   const policy = config['group.consumer.migration.policy']
-  const times = {
-    sessionTimeoutMs: config['group.consumer.session.timeout.ms'],
-    heartbeatIntervalMs: config['group.consumer.heartbeat.interval.ms'],
-    assignmentIntervalMs: config['group.consumer.assignment.interval.ms'],
-  }
   return {
     initialRebalanceDelayMs: config['group.initial.rebalance.delay.ms'],
     minSessionTimeoutMs: config['group.min.session.timeout.ms'],
@@ -23,7 +19,7 @@ export function groupConfig(config: BrokerConfig): GroupConfig {
       assignors: config['group.consumer.assignors'].split(','),
       mayUpgrade: policy === 'bidirectional' || policy === 'upgrade',
       mayDowngrade: policy === 'bidirectional' || policy === 'downgrade',
-      ofGroup: () => times,
+      ofGroup: (groupId) => settings.timesOf(groupId),
     },
   }
 }

@@ -1,16 +1,8 @@
 import type { AnyApi } from '../../protocol/api-schema.ts'
 import type { ApiVersionsRequest, ApiVersionsResponseInput } from '../../protocol/apis/api-versions.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
+import { FEATURES } from '../features.ts'
 import type { Handler } from '../services.ts'
-
-/**
- * The features that switch clients to newer protocols: transaction.version 2 is KIP-890 (Produce v12 adds partitions to
- * the transaction, EndTxn v5 bumps the epoch); group.version 1 is the consumer group protocol (KIP-848).
- */
-const FEATURES: readonly { readonly name: string; readonly level: number; readonly max: number }[] = [
-  { name: 'transaction.version', level: 2, max: 2 },
-  { name: 'group.version', level: 1, max: 1 },
-]
 
 const NO_NODE = -1
 
@@ -30,10 +22,9 @@ export function apiVersionsHandler(
     errorCode: ErrorCode.NONE,
     apiKeys,
     throttleTimeMs: 0,
-    supportedFeatures: FEATURES.map(({ name, max }) => ({ name, minVersion: 0, maxVersion: max })),
+    supportedFeatures: FEATURES.map(({ name, level }) => ({ name, minVersion: 0, maxVersion: level })),
     finalizedFeaturesEpoch: 1,
-    // A feature at level 0 is off, which is said by leaving it out.
-    finalizedFeatures: FEATURES.filter(({ level }) => level > 0).map(({ name, level }) => ({
+    finalizedFeatures: FEATURES.map(({ name, level }) => ({
       name,
       minVersionLevel: level,
       maxVersionLevel: level,

@@ -6,10 +6,16 @@ import { ErrorCode } from '../../protocol/error-code.ts'
 import { topicConfigKeys, type TopicConfigKey } from '../../storage/topic-config.ts'
 import { BROKER_SETTINGS, type BrokerSettingName } from '../broker-config.ts'
 import { CONFIG_RESOURCE, configRefusal } from '../config-changes.ts'
+import { GROUP_SETTINGS } from '../coordinators/group-settings.ts'
 import { AclOperation } from '../security/access.ts'
 import type { Handler, RequestContext } from '../services.ts'
 import { topicNameProblem } from '../topic-catalog.ts'
-import { describeBrokerSetting, describeTopicSetting, type DescribedSetting } from '../topic-settings.ts'
+import {
+  CONFIG_SOURCE,
+  describeBrokerSetting,
+  describeTopicSetting,
+  type DescribedSetting,
+} from '../topic-settings.ts'
 
 type Wanted = DescribeConfigsRequest['resources'][number]
 type Answer = NonNullable<DescribeConfigsResponseInput['results']>[number]
@@ -82,13 +88,37 @@ function describe(
       })
       return { errorCode: ErrorCode.NONE, configs }
     }
+    case CONFIG_RESOURCE.group: {
+      if (resourceName === '') return refused(ErrorCode.INVALID_REQUEST, 'Group name must not be empty')
+      const own = services.groupSettings.own(resourceName)
+      const configs = [...GROUP_SETTINGS]
+        .filter(([name]) => asked(name))
+        .map(([name, { broker, doc }]) => {
+          const described = withOwn(
+            { name, value: own[name] },
+            describeBrokerSetting(broker, services.config),
+          )
+          return entryOf({ name, type: 'int', doc, described, readOnly: false }, request)
+        })
+      return { errorCode: ErrorCode.NONE, configs }
+    }
     case CONFIG_RESOURCE.brokerLogger:
     case CONFIG_RESOURCE.clientMetrics:
-    case CONFIG_RESOURCE.group:
       return { errorCode: ErrorCode.NONE, configs: [] }
     default:
       return refused(ErrorCode.INVALID_REQUEST, `Unsupported resource type: ${resourceType}`)
   }
+}
+
+/** A group's own value before the broker's. */
+function withOwn(
+  own: { readonly name: string; readonly value: string | undefined },
+  byDefault: DescribedSetting,
+): DescribedSetting {
+  const { name, value } = own
+  if (value === undefined) return byDefault
+  const source = CONFIG_SOURCE.group
+  return { value, source, synonyms: [{ name, value, source }, ...byDefault.synonyms] }
 }
 
 function refused(

@@ -18,18 +18,20 @@ const OPERATION = { set: 0, delete: 1, append: 2, subtract: 3 } as const
 export const handleIncrementalAlterConfigs: Handler<
   IncrementalAlterConfigsRequest,
   IncrementalAlterConfigsResponseInput
-> = (request, context) => ({
-  responses: request.resources.map(({ resourceType, resourceName, configs }) => ({
-    resourceType,
-    resourceName,
-    ...changeConfig({
+> = async (request, context) => ({
+  responses: await Promise.all(
+    request.resources.map(async ({ resourceType, resourceName, configs }) => ({
       resourceType,
       resourceName,
-      validateOnly: request.validateOnly,
-      context,
-      change: (own) => applyAll(own, configs, context.services.config),
-    }),
-  })),
+      ...(await changeConfig({
+        resourceType,
+        resourceName,
+        validateOnly: request.validateOnly,
+        context,
+        change: (own) => applyAll(own, configs, context.services.config),
+      })),
+    })),
+  ),
 })
 
 function applyAll(
