@@ -4,6 +4,7 @@ import { engineKeys } from './benchmarks/engine-keys.ts'
 import { logConsume } from './benchmarks/log-consume.ts'
 import { logEndToEnd } from './benchmarks/log-e2e.ts'
 import { logLatency } from './benchmarks/log-latency.ts'
+import { logMany } from './benchmarks/log-many.ts'
 import { logProduce } from './benchmarks/log-produce.ts'
 import { logRestart } from './benchmarks/log-restart.ts'
 import { logStart } from './benchmarks/log-start.ts'
@@ -17,6 +18,7 @@ export const benchmarks: readonly Benchmark[] = [
   logConsume(1_000),
   logLatency,
   logEndToEnd,
+  logMany,
   logStart,
   logRestart,
   engineCount,

@@ -12,7 +12,7 @@ export interface SideSummary {
 export interface MeasureSummary {
   readonly ours: SideSummary | undefined
   readonly rival: SideSummary | undefined
-  /** Our median ÷ the rival's. */
+  /** Our median ÷ the rival's; undefined when that is nothing, as errors should be. */
   readonly ratio: number | undefined
 }
 
@@ -23,8 +23,8 @@ export function summarize(measures: readonly Measure[], samples: CaseSamples): C
     measures.map(({ key }) => {
       const ours = summarizeSide(samples.ours, key)
       const rival = summarizeSide(samples.rival, key)
-      const ratio = ours === undefined || rival === undefined ? undefined : round(ours.median / rival.median)
-      return [key, { ours, rival, ratio }]
+      const isRatio = ours !== undefined && rival !== undefined && rival.median !== 0
+      return [key, { ours, rival, ratio: isRatio ? round(ours.median / rival.median) : undefined }]
     }),
   )
 }

@@ -21,4 +21,5 @@ export const paths = {
   registryNode: join(cacheRoot, 'registry-node'),
   registryGo: join(cacheRoot, 'registry-go', 'client'),
   franzGo: join(cacheRoot, 'franz-go', 'client'),
+  manyClients: join(cacheRoot, 'many-clients', 'many-clients'),
 } as const

@@ -19,6 +19,7 @@ export type WitnessName =
   | 'kcat'
   | 'confluent-python'
   | 'franz-go'
+  | 'many-clients'
   | 'registry-python'
   | 'registry-node'
   | 'registry-go'
@@ -42,6 +43,8 @@ const franzGoModule = join(root, 'conformance', 'clients', 'franz-go')
 const registryRequirements = join(root, 'conformance', 'clients', 'registry-python', 'requirements.txt')
 const registryNode = join(root, 'conformance', 'clients', 'registry-node')
 const registryGo = join(root, 'conformance', 'clients', 'registry-go')
+
+const manyClientsModule = join(root, 'bench', 'load', 'many-clients')
 
 export const witnesses: readonly Witness[] = [
   {
@@ -124,6 +127,12 @@ export const witnesses: readonly Witness[] = [
     what: 'the program over franz-go, compiled (Go)',
     isHere: () => isNewer(paths.franzGo, filesOf(franzGoModule)),
     fetch: () => run('go', ['build', '-o', paths.franzGo, '.'], franzGoModule),
+  },
+  {
+    name: 'many-clients',
+    what: 'the load of many clients for the benchmarks, over franz-go, compiled (Go)',
+    isHere: () => isNewer(paths.manyClients, filesOf(manyClientsModule)),
+    fetch: () => run('go', ['build', '-o', paths.manyClients, '.'], manyClientsModule),
   },
   {
     name: 'registry-python',
