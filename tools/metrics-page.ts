@@ -42,6 +42,7 @@ const LOG: BrokerMetrics = {
   connections: 1,
   connectionsAccepted: 1,
   connectionsRejected: 0,
+  connectionsRefused: 0,
   authenticationsSucceeded: 0,
   authenticationsFailed: 0,
   authorizationsDenied: 0,

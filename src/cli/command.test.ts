@@ -195,12 +195,14 @@ describe('millrace start', () => {
   })
 
   it('what another process holds is refused, with the flag that helps', async () => {
-    const [taken, page, data] = await Promise.all([
+    const [open, taken, page, data] = await Promise.all([
+      run(['start', '--listen', '0.0.0.0:0', '--no-http', '--data', 'other-3']),
       run(['start', '--listen', kafka, '--http', ':0', '--data', 'other-1']),
       run(['start', '--listen', ':0', '--http', http, '--data', 'other-2']),
       run(['start', '--listen', ':0', '--http', ':0', '--data', 'data']),
     ])
     assert.deepEqual([taken.code, page.code, data.code], [1, 1, 1])
+    assert.match(open.err, /MR_OPEN_LISTENER.*--allow-anonymous-beyond-loopback/)
     assert.match(taken.err, /MR_ADDRESS_IN_USE.*for Kafka clients.*--listen HOST:PORT/)
     assert.match(page.err, /MR_ADDRESS_IN_USE.*for HTTP.*--http HOST:PORT/)
     assert.match(data.err, /MR_DATA_DIR_IN_USE.*--data DIR/)

@@ -100,6 +100,15 @@ function withFlag(error: MillraceError, settings: ProcessSettings): MillraceErro
       cause: error,
     })
   }
+  if (code === 'MR_OPEN_LISTENER') {
+    return new MillraceError({
+      code,
+      ...error.place,
+      message: 'other machines could come in here, and nobody would ask them who they are.',
+      fix: 'Listen on 127.0.0.1; give the listeners of the configuration sasl, and HTTP a token (MILLRACE_HTTP_TOKEN); or say --allow-anonymous-beyond-loopback where the network itself keeps strangers out.',
+      cause: error,
+    })
+  }
   if (code === 'MR_DATA_DIR_IN_USE') {
     return new MillraceError({
       code,

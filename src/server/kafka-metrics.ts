@@ -86,6 +86,11 @@ const FAMILIES: readonly Family[] = [
     'Requests after which their client had to be quiet for a while, because of a quota.',
     (snapshot) => snapshot.requestsThrottled,
   ),
+  counter(
+    'millrace_connections_refused_total',
+    'Connections that were not let in: there were too many, or they came too quickly.',
+    (snapshot) => snapshot.connectionsRefused,
+  ),
   ofClient(
     'millrace_client_requests_total',
     'Requests by client id; the ids of many clients share one value, (other).',
