@@ -32,7 +32,10 @@ export type ClientProgram = (setting: ClientSetting) => Promise<void>
 const REQUEST_TIMEOUT_MS = 3_000
 
 /** Connects, tries until it works, and runs `session` again and again until it ends without an error. */
-async function persist(setting: ClientSetting, session: (client: LogClient) => Promise<void>): Promise<void> {
+export async function persist(
+  setting: ClientSetting,
+  session: (client: LogClient) => Promise<void>,
+): Promise<void> {
   const { world, name, bootstrap, history } = setting
   for (;;) {
     let client: LogClient | undefined

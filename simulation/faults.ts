@@ -54,6 +54,15 @@ const faults: Readonly<Record<string, Fault>> = {
     server.machine.disk.conditions.writeFailureChance = 0
     await restart(server, random, clock)
   },
+  'read-only disk': async ({ server }, random, clock) => {
+    server.diskMayFail = true
+    server.machine.disk.conditions.readOnly = true
+    await sleep(clock, random.below(2_000))
+    if (random.chance(0.5)) server.stop(random.pick(['kill', 'power']), 100)
+    await sleep(clock, random.below(500))
+    server.machine.disk.conditions.readOnly = false
+    await restart(server, random, clock)
+  },
   'full disk': async ({ server }, random, clock) => {
     server.diskMayFail = true
     const { conditions, usedBytes } = server.machine.disk

@@ -93,7 +93,7 @@ export class LogDirectory {
       topicsSynced: () => this.#registry.synced(),
       onDirty: (partition) => this.#flush.dirty(partition),
       recoveryPointsSaved: () => this.#checkpoints.saveRecoveryPoints(),
-      logStartsSaved: () => this.#checkpoints.saveLogStarts(),
+      logStartsSaved: () => this.logStartsSaved(),
     }
   }
 
@@ -212,6 +212,11 @@ export class LogDirectory {
   /** Resolves when all topics that were created, changed or deleted before the call are so on the device. */
   topicsSynced(): Promise<void> {
     return this.#registry.synced()
+  }
+
+  /** Resolves when the starts of all partitions, as they are now, are on the device. */
+  logStartsSaved(): Promise<void> {
+    return this.#checkpoints.saveLogStarts()
   }
 
   /** A producer id that was never given out before, restarts included. Throws `MR_PRODUCER_ID_UNAVAILABLE`. */

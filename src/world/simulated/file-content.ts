@@ -10,8 +10,11 @@ type PendingWrite =
   | { readonly kind: 'write'; readonly position: number; readonly bytes: Buffer }
   | { readonly kind: 'truncate'; readonly sizeBytes: number }
 
-/** What a power loss leaves of the writes that were not synced. */
-export type Unsynced = 'all' | 'none' | 'random-prefix'
+/**
+ * What a power loss leaves of the writes that were not synced: of a `random-prefix` those in front, as a device that
+ * keeps the order; `reordered`, any of them, later ones without earlier ones.
+ */
+export type Unsynced = 'all' | 'none' | 'random-prefix' | 'reordered'
 
 export class FileContent {
   readonly live: GrowingBytes
@@ -58,6 +61,14 @@ export class FileContent {
     const survivor = new GrowingBytes(this.#durable.copy())
     const { unsynced, torn } = options
     const count = this.#pending.length
+    if (unsynced === 'reordered') {
+      const keep = random.pick([0.2, 0.5, 0.9])
+      for (const write of this.#pending) {
+        if (torn && random.chance(0.3)) tear(survivor, write, random)
+        else if (random.chance(keep)) apply(survivor, write)
+      }
+      return new FileContent(survivor.copy())
+    }
     const kept = unsynced === 'all' ? count : unsynced === 'none' || count === 0 ? 0 : random.below(count + 1)
     for (const write of this.#pending.slice(0, kept)) apply(survivor, write)
     if (unsynced === 'random-prefix' && torn && kept < count) {

@@ -91,16 +91,36 @@ export class FileTree {
     })
   }
 
-  /** The tree after a power loss that kept the first `keep(n)` of n unsynced changes. */
-  afterPowerLoss(keep: (count: number) => number, survivor: (file: FileNode) => FileNode): FileTree {
-    const kept = keep(this.#pending.length)
-    const lost = this.#pending.slice(kept)
-    for (const operation of this.#pending.slice(0, kept)) {
+  /**
+   * The tree after a power loss that kept the first `keep(n)` of n unsynced changes: of all, or `byDirectory`, of each
+   * directory's own, where what follows a lost one in its directory is lost too.
+   */
+  afterPowerLoss(
+    keep: (count: number) => number,
+    survivor: (file: FileNode) => FileNode,
+    order: 'all' | 'by directory' = 'all',
+  ): FileTree {
+    const kept =
+      order === 'all' ? this.#pending.slice(0, keep(this.#pending.length)) : this.#keptByDirectory(keep)
+    for (const operation of kept) {
       for (const edit of operation.edits) put(edit.directory.durable, edit)
     }
-    this.#pending = lost
+    this.#pending = []
     const copies = new Map<TreeNode, TreeNode>()
     return new FileTree(copyDurable(this.root, copies, survivor))
+  }
+
+  #keptByDirectory(keep: (count: number) => number): PendingOperation[] {
+    const left = new Map<DirectoryNode, number>()
+    for (const { edits } of this.#pending)
+      for (const { directory } of edits) left.set(directory, (left.get(directory) ?? 0) + 1)
+    for (const [directory, count] of left) left.set(directory, keep(count))
+    return this.#pending.filter(({ edits }) => {
+      const directories = [...new Set(edits.map(({ directory }) => directory))]
+      const isKept = directories.every((directory) => left.get(directory)! > 0)
+      for (const directory of directories) left.set(directory, isKept ? left.get(directory)! - 1 : 0)
+      return isKept
+    })
   }
 }
 

@@ -17,6 +17,8 @@ export interface DiskConditions {
   syncFailureChance: number
   writeFailureChance: number
   readFailureChance: number
+  /** Mounted so by a system that met an error: whatever changes anything is refused. */
+  readOnly: boolean
 }
 
 export class SimulatedDisk {
@@ -36,6 +38,7 @@ export class SimulatedDisk {
       syncFailureChance: 0,
       writeFailureChance: 0,
       readFailureChance: 0,
+      readOnly: false,
       ...conditions,
     }
   }
@@ -56,6 +59,7 @@ export class SimulatedDisk {
     this.#tree = this.#tree.afterPowerLoss(
       keep,
       (file) => new FileNode(file.modifiedMs, file.content.afterPowerLoss(this.#random, options)),
+      unsynced === 'reordered' ? 'by directory' : 'all',
     )
     this.#usedBytes = bytesIn(this.#tree.root)
     this.#locks.clear()
@@ -66,6 +70,7 @@ export class SimulatedDisk {
     if (node === undefined) {
       const place = this.#tree.place(path)
       if (!create || place === undefined) throw ioError(path, 'ENOENT: no such file or directory')
+      this.#mustBeWritable(path)
       node = new FileNode(this.#scheduler.nowMs)
       this.#tree.edit([{ ...place, node }])
     }
@@ -75,6 +80,7 @@ export class SimulatedDisk {
 
   makeDirectory(path: string): void {
     let at = ''
+    if (this.#tree.find(path) === undefined) this.#mustBeWritable(path)
     for (const name of namesOf(path)) {
       at = `${at}/${name}`
       const node = this.#tree.find(at)
@@ -99,6 +105,7 @@ export class SimulatedDisk {
   }
 
   rename(from: string, to: string): void {
+    this.#mustBeWritable(from)
     const node = this.#tree.find(from)
     const source = this.#tree.place(from)
     const target = this.#tree.place(to)
@@ -120,6 +127,7 @@ export class SimulatedDisk {
     const node = this.#tree.find(path)
     const place = this.#tree.place(path)
     if (node === undefined || place === undefined) return
+    this.#mustBeWritable(path)
     if (node.kind === 'directory') for (const name of [...node.entries.keys()]) this.remove(`${path}/${name}`)
     this.#unlink(node)
     this.#tree.edit([{ ...place, node: undefined }])
@@ -147,6 +155,7 @@ export class SimulatedDisk {
   }
 
   write(path: string, node: FileNode, chunks: readonly Uint8Array[], position: number): void {
+    this.#mustBeWritable(path)
     const bytes = Buffer.concat(chunks)
     const failed = this.#random.chance(this.conditions.writeFailureChance)
     const sizeBefore = node.content.live.size
@@ -168,7 +177,8 @@ export class SimulatedDisk {
     }
   }
 
-  truncate(node: FileNode, sizeBytes: number): void {
+  truncate(path: string, node: FileNode, sizeBytes: number): void {
+    this.#mustBeWritable(path)
     const sizeBefore = node.content.live.size
     node.content.truncate(sizeBytes)
     this.#resized(node, sizeBefore)
@@ -197,12 +207,16 @@ export class SimulatedDisk {
     const [from, to] = this.conditions.syncDelayMs
     return new Promise((resolve, reject) => {
       this.#scheduler.schedule(life, this.#random.between(from, to), () => {
-        const failed = this.#random.chance(this.conditions.syncFailureChance)
+        const failed = this.#random.chance(this.conditions.syncFailureChance) || this.conditions.readOnly
         settle(failed ? 'failed' : 'synced')
         if (failed) reject(ioError(path, 'EIO: simulated sync error'))
         else resolve()
       })
     })
+  }
+
+  #mustBeWritable(path: string): void {
+    if (this.conditions.readOnly) throw ioError(path, 'EROFS: read-only file system')
   }
 
   #resized(node: FileNode, sizeBefore: number): void {
@@ -295,7 +309,7 @@ class SimulatedFile implements DiskFile {
 
   truncate(sizeBytes: number): void {
     this.#checkOpen()
-    if (this.#life.alive) this.#disk.truncate(this.#node, sizeBytes)
+    if (this.#life.alive) this.#disk.truncate(this.path, this.#node, sizeBytes)
   }
 
   async sync(): Promise<void> {

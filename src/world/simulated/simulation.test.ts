@@ -189,6 +189,56 @@ describe('simulated disk', () => {
     assert.ok([...left].some((sectors) => sectors.includes('\0')))
   })
 
+  it('a device that reorders keeps later writes and names without earlier ones', async () => {
+    const left = new Set<string>()
+    for (let seed = 0; seed < 60; seed++) {
+      const { simulation, machine } = simulatedWorld({ seed })
+      await simulation.run(async () => {
+        const { disk } = machine.world
+        for (const directory of ['/a', '/b']) disk.makeDirectory(directory)
+        const file = disk.open('/f', { create: true })
+        file.write([Buffer.from('--')], 0)
+        await Promise.all([file.sync(), disk.syncDirectory('/')])
+        file.write([Buffer.from('1')], 0)
+        file.write([Buffer.from('2')], 1)
+        disk.open('/a/first', { create: true })
+        disk.open('/b/second', { create: true })
+        machine.losePower({ unsynced: 'reordered', torn: false })
+        left.add(
+          [
+            readText(machine.world.disk, '/f'),
+            ...machine.world.disk.list('/a'),
+            ...machine.world.disk.list('/b'),
+          ].join(' '),
+        )
+      })
+    }
+    assert.ok([...left].some((state) => state.startsWith('-2')))
+    assert.ok([...left].some((state) => state.includes('second') && !state.includes('first')))
+  })
+
+  it('a disk that is read-only refuses every change and is read as before', async () => {
+    const { simulation, machine } = simulatedWorld()
+    await simulation.run(async () => {
+      const { disk } = machine.world
+      const file = disk.open('/f', { create: true })
+      file.write([Buffer.from('kept')], 0)
+      machine.disk.conditions.readOnly = true
+      for (const change of [
+        () => file.write([Buffer.from('x')], 0),
+        () => file.truncate(0),
+        () => disk.open('/g', { create: true }),
+        () => disk.makeDirectory('/d'),
+        () => disk.rename('/f', '/g'),
+        () => disk.remove('/f'),
+      ])
+        assert.throws(change, /MR_DISK_IO/)
+      await assert.rejects(file.sync(), /MR_DISK_IO/)
+      assert.equal(readText(disk, '/f'), 'kept')
+      disk.makeDirectory('/')
+    })
+  })
+
   it('a failed sync rejects, and what it should have kept is gone after a power loss', async () => {
     const { simulation, machine } = simulatedWorld()
     await simulation.run(async () => {

@@ -104,12 +104,15 @@ export class SimulatedMachine {
   }
 
   /**
-   * The power goes: what was not synced is lost, wholly or in part (`unsynced`, by default a random prefix whose end is
+   * The power goes: what was not synced is lost, wholly or in part (`unsynced`, by default a random prefix or any of it,
    * `torn`), and the peers hear nothing for a while.
    */
   losePower(options: { readonly unsynced?: Unsynced; readonly torn?: boolean } = {}): void {
     this.#end({ silent: true })
-    this.disk.losePower({ unsynced: options.unsynced ?? 'random-prefix', torn: options.torn ?? true })
+    const { random } = this.#parts
+    const unsynced =
+      options.unsynced ?? random.pick<Unsynced>(['random-prefix', 'random-prefix', 'reordered'])
+    this.disk.losePower({ unsynced, torn: options.torn ?? true })
   }
 
   /** Sets the wall clock forward, or back when negative; the monotonic clock does not notice. */

@@ -8,12 +8,15 @@ const TO_HIGH_WATERMARK = -1
 
 type Outcome = { readonly errorCode: ErrorCode; readonly lowWatermark: number }
 
-/** DeleteRecords: moves partitions' start up to an offset; the answer is where they begin now. */
-export const handleDeleteRecords: Handler<DeleteRecordsRequest, DeleteRecordsResponseInput> = (
+/**
+ * DeleteRecords: moves partitions' start up to an offset; the answer is where they begin now, once that is on the device:
+ * what was deleted does not come back.
+ */
+export const handleDeleteRecords: Handler<DeleteRecordsRequest, DeleteRecordsResponseInput> = async (
   request,
   context,
-) => ({
-  topics: request.topics.map(({ name, partitions }) => ({
+) => {
+  const topics = request.topics.map(({ name, partitions }) => ({
     name,
     partitions: mayOnTopic(context, AclOperation.DELETE, name)
       ? partitions.map(({ partitionIndex, offset }) => ({
@@ -25,8 +28,23 @@ export const handleDeleteRecords: Handler<DeleteRecordsRequest, DeleteRecordsRes
           errorCode: ErrorCode.TOPIC_AUTHORIZATION_FAILED,
           lowWatermark: -1,
         })),
-  })),
-})
+  }))
+  try {
+    await context.services.logDirectory.logStartsSaved()
+    return { topics }
+  } catch (error) {
+    context.services.report('error', 'deleted records may come back', { reason: messageOf(error) })
+    return {
+      topics: topics.map(({ name, partitions }) => ({ name, partitions: partitions.map(notDurable) })),
+    }
+  }
+}
+
+function notDurable<Answer extends Outcome>(answer: Answer): Answer {
+  return answer.errorCode === ErrorCode.NONE
+    ? { ...answer, errorCode: ErrorCode.KAFKA_STORAGE_ERROR }
+    : answer
+}
 
 function deleteBefore(
   wanted: { readonly topic: string; readonly partition: number; readonly offset: number },
