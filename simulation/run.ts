@@ -11,9 +11,10 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 import { runJobScenario } from './job-scenario.ts'
 import { runLogScenario } from './log-scenario.ts'
 import type { ScenarioResult } from './scenario.ts'
+import { runUpkeepScenario } from './upkeep-scenario.ts'
 
-/** `log`: the log under clients of every kind. `job`: a job that reads from the log and writes to it. */
-export const scenarios = { log: runLogScenario, job: runJobScenario } as const
+/** `upkeep`: what the log does to its records: compaction, retention, deletion. `log`: the log under clients of every kind. `job`: a job that reads from the log and writes to it. */
+export const scenarios = { log: runLogScenario, job: runJobScenario, upkeep: runUpkeepScenario } as const
 export type ScenarioName = keyof typeof scenarios
 
 interface Failure {
