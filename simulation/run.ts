@@ -10,11 +10,17 @@ import { parseArgs } from 'node:util'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { runJobScenario } from './job-scenario.ts'
 import { runLogScenario } from './log-scenario.ts'
+import { runMirrorScenario } from './mirror-scenario.ts'
 import type { ScenarioResult } from './scenario.ts'
 import { runUpkeepScenario } from './upkeep-scenario.ts'
 
-/** `upkeep`: what the log does to its records: compaction, retention, deletion. `log`: the log under clients of every kind. `job`: a job that reads from the log and writes to it. */
-export const scenarios = { log: runLogScenario, job: runJobScenario, upkeep: runUpkeepScenario } as const
+/** `upkeep`: what the log does to its records: compaction, retention, deletion. `log`: the log under clients of every kind. `job`: a job that reads from the log and writes to it. `mirror`: two copies. */
+export const scenarios = {
+  log: runLogScenario,
+  job: runJobScenario,
+  mirror: runMirrorScenario,
+  upkeep: runUpkeepScenario,
+} as const
 export type ScenarioName = keyof typeof scenarios
 
 interface Failure {

@@ -9,7 +9,9 @@
  *                 `millrace-mirror-filler`, no value), as they see aborted records at the source
  *
  * Both transactional ids belong to the mirror alone: taking them over ends what an earlier run left open, before the end
- * of a partition is asked for. A crash in the middle leaves fewer offsets than asked for, never more.
+ * of a partition is asked for. A crash in the middle leaves fewer offsets than asked for, never more. A coordinator that
+ * crashes before it has noted that a transaction is over writes its markers again, so a filling is done only when that is
+ * noted: when the id could be taken over once more.
  */
 import { MillraceError } from '../base/millrace-error.ts'
 import { listOffsets } from '../log/client/admin.ts'
@@ -25,8 +27,9 @@ interface Place {
 }
 
 interface Waiting extends Place {
-  left: number
-  readonly end: number
+  /** The partition's end. */
+  at: number
+  readonly to: number
   readonly done: () => void
   readonly failed: (error: unknown) => void
 }
@@ -44,7 +47,7 @@ export class GapFiller {
   readonly #transactionalId: string
   readonly #markers: EmptyTransactions
   readonly #waiting: Waiting[] = []
-  #fillers: TransactionalProducer | undefined
+  #fillers!: TransactionalProducer
   /** Fillings with records go one after the other. */
   #last: Promise<void> = Promise.resolve()
   #marking = false
@@ -64,36 +67,32 @@ export class GapFiller {
     this.#markers = markers
   }
 
-  /** Fills from the partition's end `from` up to `to`; returns when the end is there. Throws `MR_MIRROR_DIVERGED`. */
+  /** Fills from the partition's end `from` up to `to`; returns when the end is there. Throws `Overfilled`. */
   async fill(place: Place, { from, to }: { readonly from: number; readonly to: number }): Promise<void> {
-    for (let at = from; at < to;) {
-      const left = to - at
-      if (left <= MARKERS_MAX) {
-        await this.#mark(place, left, to)
-        return
-      }
-      const count = Math.min(left, FILLERS_IN_TRANSACTION)
-      const before = this.#last
-      const filling = before.then(() => this.#writeFillers(place, count - 1))
+    let at = from
+    while (to - at > MARKERS_MAX) {
+      const count = Math.min(to - at, FILLERS_IN_TRANSACTION)
+      const filling = this.#last.then(() => this.#writeFillers(place, count - 1))
       this.#last = filling.catch(() => undefined)
       await filling
-      at += count
-      await this.#settled([{ ...place, end: at }])
+      const [end] = await this.#ends([{ ...place, least: at + count, to }])
+      at = end!
     }
+    if (at < to) await this.#mark(place, at, to)
   }
 
   close(): void {
     this.#closed = true
-    this.#fillers?.close()
+    this.#fillers.close()
   }
 
   #newFillers(): Promise<TransactionalProducer> {
     return createTransactionalProducer(this.#client, { transactionalId: `${this.#transactionalId}.fillers` })
   }
 
-  #mark(place: Place, count: number, end: number): Promise<void> {
+  #mark(place: Place, at: number, to: number): Promise<void> {
     return new Promise((done, failed) => {
-      this.#waiting.push({ ...place, left: count, end, done, failed })
+      this.#waiting.push({ ...place, at, to, done, failed })
       if (!this.#marking) void this.#markAll()
     })
   }
@@ -105,14 +104,15 @@ export class GapFiller {
       const batch = [...this.#waiting]
       try {
         await this.#markers.mark(batch)
-        const expected = batch.map((one) => ({ ...one, end: one.end - --one.left }))
-        await this.#settled(expected)
+        if (batch.some(({ at, to }) => at + 1 === to)) await this.#markers.settle()
+        const ends = await this.#ends(batch.map((one) => ({ ...one, least: one.at + 1 })))
+        for (const [index, one] of batch.entries()) one.at = ends[index]!
       } catch (error) {
         for (const one of this.#waiting.splice(0)) one.failed(error)
         break
       }
       for (const one of batch) {
-        if (one.left > 0) continue
+        if (one.at < one.to) continue
         this.#waiting.splice(this.#waiting.indexOf(one), 1)
         one.done()
       }
@@ -121,7 +121,7 @@ export class GapFiller {
   }
 
   async #writeFillers({ topic, partition }: Place, count: number): Promise<void> {
-    const producer = (this.#fillers ??= await this.#newFillers())
+    const producer = this.#fillers
     producer.begin()
     for (let left = count; left > 0;) {
       const size = Math.min(left, FILLERS_IN_BATCH)
@@ -131,35 +131,46 @@ export class GapFiller {
     }
     await producer.flush()
     await producer.abort()
+    this.#fillers = await this.#newFillers()
   }
 
-  /** A transaction's end is answered a little before its markers are written. */
-  async #settled(places: readonly (Place & { readonly end: number })[]): Promise<void> {
+  /** The partitions' ends, once they are where they must be at `least`: markers are written after a transaction's end is answered. */
+  async #ends(
+    places: readonly (Place & { readonly least: number; readonly to: number })[],
+  ): Promise<readonly number[]> {
     const { clock } = this.#client.world
     const deadlineMs = clock.monotonicMs() + SETTLE_MS
     for (;;) {
-      const ends = await listOffsets(
+      // Committed: what could still be lost would leave its place to what comes next.
+      const found = await listOffsets(
         this.#client,
         places.map(({ topic, partition }) => ({ topic, partition, at: 'latest' as const })),
-        { isolation: 'read_uncommitted' },
+        { isolation: 'read_committed' },
       )
-      const ahead = places.find(({ end }, index) => ends[index]!.offset > end)
-      if (ahead !== undefined) throw diverged(ahead)
-      if (places.every(({ end }, index) => ends[index]!.offset === end)) return
+      const ends = found.map(({ offset }) => offset)
+      const beyond = places.find(({ to }, index) => ends[index]! > to)
+      if (beyond !== undefined)
+        throw new Overfilled(`${beyond.topic}-${beyond.partition} goes beyond ${beyond.to}`)
+      if (places.every(({ least }, index) => ends[index]! >= least)) return ends
       if (clock.monotonicMs() > deadlineMs || this.#closed) throw neverWritten(places[0]!)
       await sleep(clock, LOOK_AGAIN_MS)
     }
   }
 }
 
-/** Somebody else has written to a partition whose offsets were kept. */
+/** There is more than was asked for: a marker was written twice after a failure, or somebody else writes too. */
+export class Overfilled extends Error {
+  override readonly name = 'Overfilled'
+}
+
+/** Somebody else has written to a partition whose offsets were kept, and it is not known any more what lies where. */
 export function diverged(place: Place): MillraceError {
   return new MillraceError({
     code: 'MR_MIRROR_DIVERGED',
     topic: place.topic,
     partition: place.partition,
     message:
-      'the partition at the target holds what this mirror did not write, so offsets can no longer be kept.',
+      'the partition at the target does not hold what this mirror wrote to it: what is copied cannot be told any more.',
     fix: 'Let nobody else write to it. Delete the topic at the target to copy it anew, or copy into another one with prefix and offsets "translated".',
   })
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { createTopics, listOffsets } from '../log/client/admin.ts'
+import { createTopics, deleteTopics, listOffsets } from '../log/client/admin.ts'
 import { offsetCommit, offsetFetch } from '../log/client/group-admin.ts'
 import { createProducer } from '../log/client/producer.ts'
 import { createTransactionalProducer } from '../log/client/transaction.ts'
@@ -124,6 +124,89 @@ describe('a mirror', () => {
     assert.deepEqual(copied.map(withoutOffset), own.map(withoutOffset))
     const [group] = await offsetFetch(central.client, 'shared-readers')
     assert.equal(copied.find(({ offset }) => offset === group!.offset)?.headers, '[["n","42"]]')
+  })
+
+  test('goes over to translating when others write to a topic whose offsets it kept', async () => {
+    await createTopics(edge.client, [{ name: 'mixed' }])
+    await write(edge, 'mixed', 50)
+    await offsetCommit(edge.client, 'mixed-readers', [{ topic: 'mixed', partition: 0, offset: 60 }])
+    const options = { topics: ['mixed'], groups: ['mixed-*'] }
+    assert.equal((await copyOnce(options)).partitions[0]?.offsets, 'identical')
+    const own = await createProducer(central.client)
+    own.send({ topic: 'mixed', partition: 0, value: 'of somebody else' })
+    await own.close()
+    await write(edge, 'mixed', 30, { from: 50 })
+    const status = await copyOnce(options)
+    assert.equal(status.partitions[0]?.offsets, 'translated')
+    assert.equal(status.records, 30)
+    const copied = await recordsOf(central.client, 'mixed')
+    const numbers = copied.map(({ headers }) => /\d+/.exec(headers)?.[0] ?? 'own')
+    const expected = Array.from({ length: 80 }, (_, index) => String(index))
+    assert.deepEqual(numbers, [...expected.slice(0, 50), 'own', ...expected.slice(50)])
+    const [group] = await offsetFetch(central.client, 'mixed-readers')
+    assert.equal(copied.find(({ offset }) => offset === group?.offset)?.headers, '[["n","60"]]')
+  })
+
+  test('goes over to translating also while it copies', async () => {
+    await createTopics(edge.client, [{ name: 'meanwhile' }])
+    const mirror = await startMirror({
+      from: edge.address,
+      to: central.address,
+      topics: ['meanwhile'],
+      name: 'meanwhile',
+      commitIntervalMs: 20,
+    })
+    const reached = async (records: number): Promise<void> => {
+      while (mirror.status().records < records) await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+    await write(edge, 'meanwhile', 20)
+    await reached(20)
+    const own = await createProducer(central.client)
+    own.send({ topic: 'meanwhile', partition: 0, value: 'of somebody else' })
+    await own.close()
+    await write(edge, 'meanwhile', 300, { from: 20, batchSizeBytes: 500 })
+    await reached(320)
+    await write(edge, 'meanwhile', 10, { from: 320 })
+    await reached(330)
+    await mirror.stop()
+    assert.equal(mirror.status().partitions[0]?.offsets, 'translated')
+    const numbers = (await recordsOf(central.client, 'meanwhile')).map(
+      ({ headers }) => /\d+/.exec(headers)?.[0] ?? 'own',
+    )
+    const expected = Array.from({ length: 330 }, (_, index) => String(index))
+    assert.deepEqual(numbers, [...expected.slice(0, 20), 'own', ...expected.slice(20)])
+  })
+
+  test('stops, or goes on, where the source has deleted what was not copied', async () => {
+    await createTopics(edge.client, [{ name: 'deleted' }])
+    await write(edge, 'deleted', 10)
+    await copyOnce({ topics: ['deleted'] })
+    await write(edge, 'deleted', 20, { from: 10 })
+    const { deleteRecordsApi } = await import('../log/protocol/apis/delete-records.ts')
+    const partitions = [{ partitionIndex: 0, offset: 15 }]
+    await edge.client.request(deleteRecordsApi, {
+      topics: [{ name: 'deleted', partitions }],
+      timeoutMs: 10_000,
+    })
+    await assert.rejects(copyOnce({ topics: ['deleted'] }), { code: 'MR_MIRROR_LOST' })
+    const status = await copyOnce({ topics: ['deleted'], onLost: 'skip' })
+    assert.equal(status.partitions[0]?.lost, 5)
+    assert.deepEqual(
+      (await recordsOf(central.client, 'deleted')).slice(10),
+      await recordsOf(edge.client, 'deleted'),
+    )
+  })
+
+  test('does not take a topic that was made anew for the one that it copied', async () => {
+    await createTopics(edge.client, [{ name: 'remade' }])
+    await write(edge, 'remade', 10)
+    await copyOnce({ topics: ['remade'] })
+    await deleteTopics(edge.client, ['remade'])
+    await createTopics(edge.client, [{ name: 'remade' }])
+    await write(edge, 'remade', 20)
+    await assert.rejects(copyOnce({ topics: ['remade'] }), { code: 'MR_MIRROR_SOURCE_REMADE' })
+    await deleteTopics(central.client, ['remade'])
+    assert.equal((await copyOnce({ topics: ['remade'] })).records, 20)
   })
 
   test('carries the offsets of groups over, as far as their records are there', async () => {

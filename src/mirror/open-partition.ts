@@ -12,11 +12,12 @@ import { forEachRecord } from '../log/protocol/record-batch.ts'
 import { diverged, type GapFiller } from './gap-filler.ts'
 import { IdenticalCopy } from './identical-copy.ts'
 import { lostRecords, offsetsNotKept, sourceRemade } from './mirror-errors.ts'
-import { type MirrorState, type PartitionRecord, stateRecords } from './mirror-state.ts'
+import { type MirrorState, type PartitionRecord, type Run, stateRecords } from './mirror-state.ts'
 import type { MirrorTransactions } from './mirror-transactions.ts'
 import type { PartitionCopy, PartitionPlace, PartitionProgress } from './partition-copy.ts'
+import { ResumeNeeded } from './resume-needed.ts'
 import type { MirrorSetting } from './start-mirror.ts'
-import { batchAt, tailOf, type TailRecord } from './target-tail.ts'
+import { batchAt, firstVisibleOffset, tailOf, type TailRecord, type TargetTail } from './target-tail.ts'
 import { TranslatedCopy } from './translated-copy.ts'
 
 /** A partition that begins behind this is not filled up from 0, but translated. */
@@ -40,6 +41,12 @@ interface OpenerParts {
   readonly gaps: GapFiller
   readonly transactions: MirrorTransactions
   readonly failed: (error: unknown) => void
+}
+
+interface NotKept {
+  /** All of the source before it is copied. */
+  readonly next: number
+  readonly runs: readonly Run[]
 }
 
 interface Bounds {
@@ -82,11 +89,25 @@ export class PartitionOpener {
     const { target, sender, gaps, producer, failed } = this.#parts
     const at = { topic: place.target, partition: place.partition }
     const tail = await tailOf(target, at, producer)
-    if (tail.end > bounds.end)
-      throw sourceRemade(place, `it ends at ${bounds.end}, and ${tail.end} offsets of it are at the target`)
-    if (tail.last !== undefined) await this.#compare(place, tail.last, bounds)
+    const copied = await this.#copiedUpTo({ place, record, tail, bounds })
+    const notKept = (where: NotKept): void => {
+      this.#translateFromNow(place, record, where).then(
+        () => failed(new ResumeNeeded('offsets are translated from now on')),
+        failed,
+      )
+    }
+    if (copied !== undefined) {
+      const count = copied - record.first
+      const runs = count > 0 ? [{ source: record.first, target: record.first, count }] : []
+      const next = Math.max(copied, bounds.start)
+      const translated = await this.#translateFromNow(place, record, { next, runs })
+      progress.offsets = 'translated'
+      return this.#openTranslated(opening, translated, bounds)
+    }
     sender.startAt(at.topic, at.partition, tail.sequence)
-    const copy = new IdenticalCopy({ progress, sender, gaps, end: tail.end, joinedBytesMax, failed })
+    const { first } = record
+    const end = tail.end
+    const copy = new IdenticalCopy({ progress, sender, gaps, end, joinedBytesMax, first, failed, notKept })
     if (tail.end >= bounds.start) {
       if (tail.start < record.first && tail.end >= record.first) await this.#deleteBefore(at, record.first)
       return copy
@@ -96,6 +117,54 @@ export class PartitionOpener {
     await copy.fillTo(bounds.start)
     if (atFirst) await this.#deleteBefore(at, bounds.start)
     return copy
+  }
+
+  /**
+   * Undefined where the end of the target's partition tells the position at the source, as it does as long as offsets are
+   * kept. Otherwise how far the source is copied, which the last record that was tells.
+   */
+  async #copiedUpTo(opened: {
+    readonly place: PartitionPlace
+    readonly record: PartitionRecord
+    readonly tail: TargetTail
+    readonly bounds: Bounds
+  }): Promise<number | undefined> {
+    const { place, record, tail, bounds } = opened
+    const { topic, partition } = place
+    if (tail.last !== undefined) await this.#compare(place, tail.last, bounds)
+    if (tail.last === undefined && tail.sequence > 0) {
+      if (tail.end <= bounds.end) return undefined
+      throw sourceRemade(place, `it ends at ${bounds.end}, and ${tail.end} offsets of it are at the target`)
+    }
+    const copied = tail.last === undefined ? record.first : tail.last.offset + 1
+    if (copied > bounds.end)
+      throw sourceRemade(place, `it ends at ${bounds.end}, and was copied up to ${copied}`)
+    const from = Math.max(copied, bounds.start)
+    if (tail.end > bounds.end) return copied
+    const next = await firstVisibleOffset(this.#parts.source, { topic, partition, offset: from }, tail.end)
+    return next === undefined ? undefined : copied
+  }
+
+  /** Offsets cannot be kept any more: remembers where what is copied lies. */
+  async #translateFromNow(
+    place: PartitionPlace,
+    record: PartitionRecord,
+    { next, runs }: NotKept,
+  ): Promise<PartitionRecord> {
+    const { state, stateTopic, transactions, setting } = this.#parts
+    const at = { topic: place.target, partition: place.partition }
+    const translated: PartitionRecord = { ...record, offsets: 'translated', next }
+    await transactions.remember([
+      stateRecords.partition(stateTopic, at, translated),
+      ...runs.map((run) => stateRecords.run(stateTopic, at, run)),
+    ])
+    const key = `${place.target}/${place.partition}`
+    state.partitions.set(key, translated)
+    state.runs.set(key, [...runs])
+    const why =
+      'the target has more offsets than the source: others write to it, or a marker was written twice'
+    setting.report('warn', 'mirror: offsets are translated', { ...place, from: next, why })
+    return translated
   }
 
   #openTranslated(opening: Opening, record: PartitionRecord, bounds: Bounds): PartitionCopy {
@@ -193,7 +262,7 @@ export class PartitionOpener {
 
   /** The last record that was copied must be the source's at that offset, as long as the source still has it. */
   async #compare(place: PartitionPlace, last: TailRecord, bounds: Bounds): Promise<void> {
-    if (last.offset < bounds.start) return
+    if (last.offset < bounds.start || last.offset >= bounds.end) return
     const { topic, partition } = place
     const batch = await batchAt(this.#parts.source, { topic, partition, offset: last.offset })
     if (batch === undefined) return

@@ -10,7 +10,7 @@
  * End and number must be of the same moment, so both come from the last batch that this producer has written.
  */
 import { listOffsets } from '../log/client/admin.ts'
-import { Fetcher } from '../log/client/fetcher.ts'
+import { Fetcher, forEachFetchedRecord } from '../log/client/fetcher.ts'
 import type { LogClient } from '../log/client/log-client.ts'
 import type { ProducerIdentity } from '../log/client/producer.ts'
 import { describeProducers } from '../log/client/transaction-admin.ts'
@@ -51,6 +51,11 @@ export async function tailOf(
 ): Promise<TargetTail> {
   for (;;) {
     const before = await boundsOf(client, place)
+    if (!(await isDurable(client, place, before.end))) {
+      // A gap that is filled behind what a power cut takes back would come to lie in its place.
+      await sleep(client.world.clock, LOOK_AGAIN_MS / 10)
+      continue
+    }
     const found = await lastBatchOf(client, place, { ...before, producer })
     if (found !== undefined) {
       const { header, batch } = found
@@ -80,6 +85,12 @@ async function boundsOf(
     { isolation: 'read_uncommitted' },
   )
   return { start: start!.offset, end: end!.offset }
+}
+
+/** Whether readers of what is committed may see up to there: nothing of it can be lost any more. */
+async function isDurable(client: LogClient, place: Place, end: number): Promise<boolean> {
+  const [stable] = await listOffsets(client, [{ ...place, at: 'latest' }], { isolation: 'read_committed' })
+  return stable!.offset >= end
 }
 
 /** Goes back from the end, a batch at a time. */
@@ -119,6 +130,28 @@ export async function batchAt(
     fetcher.assign([position])
     const fetched = await fetcher.poll()
     return fetched?.batches[0]
+  } finally {
+    fetcher.close()
+  }
+}
+
+/** The first record that a `read_committed` reader sees from an offset on, before `end`. */
+export async function firstVisibleOffset(
+  client: LogClient,
+  position: Place & { readonly offset: number },
+  end: number,
+): Promise<number | undefined> {
+  if (position.offset >= end) return undefined
+  const fetcher = new Fetcher(client, { isolation: 'read_committed', maxWaitMs: 100, outOfRange: 'fail' })
+  try {
+    fetcher.assign([position])
+    for (;;) {
+      const fetched = await fetcher.poll()
+      let first: number | undefined
+      if (fetched !== undefined) forEachFetchedRecord(fetched, ({ offset }) => void (first ??= offset))
+      if (first !== undefined && first < end) return first
+      if (fetched === undefined || first !== undefined || fetched.nextOffset >= end) return undefined
+    }
   } finally {
     fetcher.close()
   }

@@ -3,9 +3,10 @@
  * reader sees. They are of the protocol before KIP-890, in which a partition can be added without writing to it; brokers
  * of today speak it too.
  */
+import { messageOf, MillraceError } from '../../base/millrace-error.ts'
 import { addPartitionsToTxnApi } from '../protocol/apis/add-partitions-to-txn.ts'
 import { endTxnApi } from '../protocol/apis/end-txn.ts'
-import { throwIfError } from './kafka-error.ts'
+import { KafkaError, throwIfError } from './kafka-error.ts'
 import type { LogClient } from './log-client.ts'
 import type { ProducerIdentity } from './producer.ts'
 import { coordinated, takeOver } from './transaction-coordination.ts'
@@ -17,7 +18,7 @@ const END_TXN_V1 = 4
 export class EmptyTransactions {
   readonly #client: LogClient
   readonly #transactionalId: string
-  readonly #identity: ProducerIdentity
+  #identity: ProducerIdentity
 
   /** Takes over the transactional id: ends what an earlier owner left open, and fences it. */
   static async create(client: LogClient, transactionalId: string): Promise<EmptyTransactions> {
@@ -30,21 +31,33 @@ export class EmptyTransactions {
     this.#identity = identity
   }
 
-  /** One transaction with these partitions. Its markers appear soon after. */
+  /**
+   * Resolves when all transactions before are over for good. Until then a coordinator that crashes writes their markers
+   * once more, behind whatever was written meanwhile.
+   */
+  async settle(): Promise<void> {
+    this.#identity = await takeOver(this.#client, { transactionalId: this.#transactionalId })
+  }
+
+  /**
+   * One transaction with these partitions. Its markers appear soon after. Throws `MR_TRANSACTION_FAILED` when an answer is
+   * lost: asking again could open another transaction, whose end would be one more marker. Then only a new owner, who
+   * takes the id over, can know what is there.
+   */
   async mark(partitions: readonly { readonly topic: string; readonly partition: number }[]): Promise<void> {
     const transactionalId = this.#transactionalId
-    const node = { transactionalId }
     const v3AndBelowTopics = [...Map.groupBy(partitions, ({ topic }) => topic)].map(([name, group]) => ({
       name,
       partitions: group.map(({ partition }) => partition),
     }))
-    await coordinated(this.#client, transactionalId, async () => {
+    const { producerId, producerEpoch } = this.#identity
+    await this.#ask(async (node) => {
       const answer = await this.#client.request(
         addPartitionsToTxnApi,
         {
           v3AndBelowTransactionalId: transactionalId,
-          v3AndBelowProducerId: this.#identity.producerId,
-          v3AndBelowProducerEpoch: this.#identity.producerEpoch,
+          v3AndBelowProducerId: producerId,
+          v3AndBelowProducerEpoch: producerEpoch,
           v3AndBelowTopics,
         },
         { node, maxVersion: ADD_PARTITIONS_OF_CLIENTS },
@@ -58,13 +71,31 @@ export class EmptyTransactions {
           })
       }
     })
-    await coordinated(this.#client, transactionalId, async () => {
+    await this.#ask(async (node) => {
       const answer = await this.#client.request(
         endTxnApi,
-        { transactionalId, ...this.#identity, committed: true },
+        { transactionalId, producerId, producerEpoch, committed: true },
         { node, maxVersion: END_TXN_V1 },
       )
       throwIfError(answer.errorCode, { doing: `ending the transaction ${transactionalId}` })
+    })
+  }
+
+  /** Asks again where the answer was no, not where there was none. */
+  #ask(exchange: (node: { readonly transactionalId: string }) => Promise<void>): Promise<void> {
+    const transactionalId = this.#transactionalId
+    return coordinated(this.#client, transactionalId, async () => {
+      try {
+        await exchange({ transactionalId })
+      } catch (error) {
+        if (error instanceof KafkaError) throw error
+        throw new MillraceError({
+          code: 'MR_TRANSACTION_FAILED',
+          message: `whether the transaction ${transactionalId} has ended is not known: ${messageOf(error)}`,
+          fix: 'Take the transactional id over again.',
+          cause: error,
+        })
+      }
     })
   }
 }
