@@ -3,8 +3,13 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
+import { reportNothing } from '../src/base/report.ts'
+import { connectClient } from '../src/log/client/client.ts'
+import { SchemaRegistry } from '../src/registry/schema-registry.ts'
+import { nodeWorld } from '../src/world/node.ts'
 import { paths } from './tools/paths.ts'
 import { runScenarios } from './tools/scenarios.ts'
+import { startKafka } from './tools/start-kafka.ts'
 import { startRegistry } from './tools/start-registry.ts'
 import { hasWitness } from './tools/target.ts'
 
@@ -104,6 +109,48 @@ test('what was answered is there after kill -9, and ids go on behind it', async 
     assert.deepEqual([...new Set(answered)], [first])
     ids.push(first)
   }
+})
+
+test('the registry of a Kafka cluster, served by two processes', async (t) => {
+  if (!hasWitness(t, 'kafka')) return
+  await using kafka = await startKafka()
+  const world = nodeWorld()
+  const open = async (): Promise<{ readonly registry: SchemaRegistry; close(): Promise<void> }> => {
+    const client = await connectClient({ world, bootstrap: kafka.address })
+    const registry = new SchemaRegistry(client, reportNothing)
+    return {
+      registry,
+      async close() {
+        await registry.close()
+        await client.close()
+      },
+    }
+  }
+  const register = async (registry: SchemaRegistry, schema: object): Promise<number> => {
+    const input = {
+      schema: JSON.stringify(schema),
+      schemaType: undefined,
+      references: [],
+      metadata: undefined,
+      ruleSet: undefined,
+      id: undefined,
+      version: undefined,
+    }
+    return (await registry.register('kafka-value', { input, normalize: false })).id
+  }
+  const both = [await open(), await open()]
+  for (let count = 1; count <= 4; count++) {
+    const asked = Array.from({ length: 6 }, (_, index) => register(both[index % 2]!.registry, enumOf(count)))
+    assert.deepEqual([...new Set(await Promise.all(asked))], [count])
+  }
+  for (const each of both) await each.close()
+  const later = await open()
+  const versions = await later.registry.versions('kafka-value', { deleted: false, deletedOnly: false })
+  assert.deepEqual(
+    versions.map(({ id, version }) => [id, version]),
+    [1, 2, 3, 4].map((number) => [number, number]),
+  )
+  await later.close()
 })
 
 /** Each may follow the one before it. */
