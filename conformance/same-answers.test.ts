@@ -368,7 +368,7 @@ const CLUSTER_QUESTIONS: typeof QUESTIONS = [
   ...[[32], [4], [16], [99], [32, 4]].map(
     (resourceTypes) =>
       [
-        `ListConfigResources ${resourceTypes}`,
+        `ListConfigResources ${resourceTypes.join(' ')}`,
         async (server: Server) => {
           const answer = await server.call(apis.listConfigResources, 1, { resourceTypes })
           const names = answer.configResources.map((one) => one.resourceName.replace(server.prefix, ''))
@@ -376,16 +376,14 @@ const CLUSTER_QUESTIONS: typeof QUESTIONS = [
         },
       ] as const,
   ),
-  ...[0, 1, 2].map(
-    (version) =>
+  ...[[0], [1], [2], [2, 'nobody'], [2, 'nobody', '__cluster_metadata']].map(
+    ([version, ...given]) =>
       [
-        `DescribeQuorum version ${version}`,
+        `DescribeQuorum version ${version} ${given.join(' ')}`,
         async (server: Server) => {
-          const topics = ['__cluster_metadata', 'nobody'].map((topicName) => ({
-            topicName,
-            partitions: [{ partitionIndex: 0 }],
-          }))
-          const answer = await server.call(apis.describeQuorum, version, { topics })
+          const names = given.length === 0 ? ['__cluster_metadata'] : given.map(String)
+          const topics = names.map((topicName) => ({ topicName, partitions: [{ partitionIndex: 0 }] }))
+          const answer = await server.call(apis.describeQuorum, Number(version), { topics })
           const partitions = answer.topics.flatMap((topic) => topic.partitions)
           return [
             answer.errorCode,

@@ -27,22 +27,26 @@ export const handleDescribeQuorum: Handler<DescribeQuorumRequest, DescribeQuorum
     lastFetchTimestamp: nowMs,
     lastCaughtUpTimestamp: nowMs,
   }
-  let asksForQuorum = false
+  // Kafka answers for this partition when it is asked for alone.
+  const [asked, ...others] = request.topics.flatMap(({ topicName, partitions }) =>
+    partitions.map(({ partitionIndex }) => ({ topicName, partitionIndex })),
+  )
+  const asksForQuorum =
+    others.length === 0 && asked?.topicName === CLUSTER_METADATA && asked.partitionIndex === 0
+  const quorum = {
+    errorCode: ErrorCode.NONE,
+    leaderId: nodeId,
+    leaderEpoch: 1,
+    highWatermark: 0,
+    currentVoters: [leader],
+    observers: [],
+  }
   const topics = request.topics.map(({ topicName, partitions }) => ({
     topicName,
-    partitions: partitions.map(({ partitionIndex }) => {
-      if (topicName !== CLUSTER_METADATA || partitionIndex !== 0) return { partitionIndex, ...NOT_HERE }
-      asksForQuorum = true
-      return {
-        partitionIndex,
-        errorCode: ErrorCode.NONE,
-        leaderId: nodeId,
-        leaderEpoch: 1,
-        highWatermark: 0,
-        currentVoters: [leader],
-        observers: [],
-      }
-    }),
+    partitions: partitions.map(({ partitionIndex }) => ({
+      partitionIndex,
+      ...(asksForQuorum ? quorum : NOT_HERE),
+    })),
   }))
   const { host, port } = context.connection.advertised
   const nodes = asksForQuorum ? [{ nodeId, listeners: [{ name: 'CONTROLLER', host, port }] }] : []
