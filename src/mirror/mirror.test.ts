@@ -6,6 +6,8 @@ import { createProducer } from '../log/client/producer.ts'
 import { createTransactionalProducer } from '../log/client/transaction.ts'
 import type { MirrorOptions, MirrorStatus } from './mirror-options.ts'
 import { recordsOf, startCluster, type TestCluster } from './mirror.test-kit.ts'
+import { PartitionProgress } from './partition-copy.ts'
+import { retentionDangers } from './retention-danger.ts'
 import { startMirror } from './start-mirror.ts'
 
 let edge: TestCluster
@@ -195,6 +197,31 @@ describe('a mirror', () => {
       (await recordsOf(central.client, 'deleted')).slice(10),
       await recordsOf(edge.client, 'deleted'),
     )
+  })
+
+  test('knows what the source is about to delete, by time and by size', async () => {
+    const hourMs = 3_600_000
+    await createTopics(edge.client, [
+      { name: 'by-time', config: { 'retention.ms': String(hourMs) } },
+      { name: 'by-size', config: { 'retention.bytes': '10000', 'retention.ms': '-1' } },
+    ])
+    const producer = await createProducer(edge.client)
+    const nowMs = Date.now()
+    for (const ageMs of [0.9 * hourMs, 0.85 * hourMs, 0.5 * hourMs])
+      producer.send({ topic: 'by-time', partition: 0, value: 'x', timestampMs: nowMs - ageMs })
+    for (let index = 0; index < 10; index++)
+      producer.send({ topic: 'by-size', partition: 0, value: Buffer.alloc(1_000) })
+    await producer.close()
+    const dangers = async (topic: string, position: number, end: number): Promise<unknown[]> => {
+      const progress = new PartitionProgress({ topic, target: topic, partition: 0 })
+      Object.assign(progress, { position, end })
+      return (await retentionDangers(edge.client, [progress])).map(({ limit }) => limit)
+    }
+    assert.deepEqual(await dangers('by-time', 1, 3), [{ retentionMs: hourMs }])
+    assert.deepEqual(await dangers('by-time', 2, 3), [])
+    assert.deepEqual(await dangers('by-time', 3, 3), [])
+    assert.deepEqual(await dangers('by-size', 1, 10), [{ retentionBytes: 10_000 }])
+    assert.deepEqual(await dangers('by-size', 5, 10), [])
   })
 
   test('does not take a topic that was made anew for the one that it copied', async () => {

@@ -5,14 +5,12 @@
 import { messageOf } from '../base/millrace-error.ts'
 import type { Report } from '../base/report.ts'
 import { listOffsets } from '../log/client/admin.ts'
-import { describeConfigs } from '../log/client/config-admin.ts'
 import type { LogClient } from '../log/client/log-client.ts'
 import { type Clock, sleep } from '../world/world.ts'
 import type { PartitionProgress } from './partition-copy.ts'
+import { retentionDangers } from './retention-danger.ts'
 
 const LOOK_EVERY_MS = 5_000
-/** A warning comes when this part of the time is over after which the source deletes what is next to be copied. */
-const WARNED_PART = 0.8
 const WARN_AGAIN_MS = 600_000
 
 export interface SourceWatchOptions {
@@ -35,18 +33,19 @@ export async function watchSource(options: SourceWatchOptions): Promise<void> {
     try {
       const all = [...partitions.values()]
       await lookAtEnds(source, all)
-      for (const endangered of await endangeredOf(source, all)) {
-        const { topic, partition } = endangered.progress.place
+      for (const { progress, limit } of await retentionDangers(source, all)) {
+        const { topic, partition } = progress.place
         const key = `${topic}/${partition}`
         const nowMs = clock.monotonicMs()
         if (nowMs < (warned.get(key) ?? -Infinity) + WARN_AGAIN_MS) continue
         warned.set(key, nowMs)
+        const { position, lag } = progress
         report('warn', 'mirror: the source is about to delete what was not copied', {
           topic,
           partition,
-          position: endangered.progress.position,
-          lag: endangered.progress.lag,
-          retentionMs: endangered.retentionMs,
+          position,
+          lag,
+          ...limit,
         })
       }
     } catch (error) {
@@ -66,47 +65,4 @@ async function lookAtEnds(source: LogClient, all: readonly PartitionProgress[]):
     progress.start = starts[index]!.offset
     progress.end = Math.max(progress.position, ends[index]!.offset)
   }
-}
-
-/** Partitions whose next record is old enough to be deleted soon. */
-async function endangeredOf(
-  source: LogClient,
-  all: readonly PartitionProgress[],
-): Promise<readonly { readonly progress: PartitionProgress; readonly retentionMs: number }[]> {
-  const behind = all.filter(({ lag }) => lag > 0)
-  const topics = [...new Set(behind.map(({ place }) => place.topic))]
-  const configs = await describeConfigs(
-    source,
-    topics.map((name) => ({ type: 'topic' as const, name })),
-  )
-  const retention = new Map(
-    topics.map((topic, index) => {
-      const value = (name: string): string => configs[index]!.find((one) => one.name === name)?.value ?? ''
-      const deletes = value('cleanup.policy').includes('delete')
-      return [topic, deletes ? Number(value('retention.ms')) : -1]
-    }),
-  )
-  const nowMs = source.world.clock.nowMs()
-  const queries = behind.flatMap((progress) => {
-    const { topic, partition } = progress.place
-    const retentionMs = retention.get(topic) ?? -1
-    if (!(retentionMs > 0)) return []
-    return [
-      {
-        progress,
-        retentionMs,
-        query: { topic, partition, at: Math.max(0, Math.floor(nowMs - retentionMs * WARNED_PART)) },
-      },
-    ]
-  })
-  if (queries.length === 0) return []
-  const youngest = await listOffsets(
-    source,
-    queries.map(({ query }) => query),
-  )
-  // Everything before the first record that is young enough is older than that.
-  return queries.filter(({ progress }, index) => {
-    const { offset } = youngest[index]!
-    return progress.position < (offset < 0 ? progress.end : offset)
-  })
 }
