@@ -246,6 +246,11 @@ export const BROKER_SETTINGS = {
     ['uniform', 'range'],
     'Assignors that members of the consumer protocol may ask for; the first is the default.',
   ),
+  'group.consumer.regex.refresh.interval.ms': int(
+    600_000,
+    10_000,
+    'How often regular expressions of subscriptions are matched anew, besides when topics change.',
+  ),
   'group.consumer.migration.policy': oneOf(
     'bidirectional',
     ['bidirectional', 'upgrade', 'downgrade', 'disabled'],

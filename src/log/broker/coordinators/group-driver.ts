@@ -153,9 +153,10 @@ export class GroupDriver {
         memberErrors: request.members.map(() => ErrorCode.UNKNOWN_MEMBER_ID),
       }
     const { errorCode, memberErrors, effects } = shard.coordinator.leave(request, this.#now())
-    this.#submit(shard, request.groupId, effects)
-    if (effects.records.length > 0) await shard.log.durable()
-    return { errorCode, memberErrors }
+    const submitted = this.#submit(shard, request.groupId, effects)
+    const failure =
+      submitted === ErrorCode.NONE && effects.records.length > 0 ? await shard.log.durable() : submitted
+    return failure === ErrorCode.NONE ? { errorCode, memberErrors } : { errorCode: failure, memberErrors: [] }
   }
 
   async commitOffsets(request: OffsetCommitRequest): Promise<TopicErrors[]> {

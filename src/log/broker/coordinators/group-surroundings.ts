@@ -17,6 +17,7 @@ export function groupConfig(config: BrokerConfig, settings: GroupSettings): Grou
     consumer: {
       maxSize: config['group.consumer.max.size'],
       assignors: config['group.consumer.assignors'].split(','),
+      regexRefreshIntervalMs: config['group.consumer.regex.refresh.interval.ms'],
       mayUpgrade: policy === 'bidirectional' || policy === 'upgrade',
       mayDowngrade: policy === 'bidirectional' || policy === 'downgrade',
       ofGroup: (groupId) => settings.timesOf(groupId),

@@ -24,6 +24,7 @@ export const CONFIG: GroupConfig = {
   consumer: {
     maxSize: 5,
     assignors: ['uniform', 'range'],
+    regexRefreshIntervalMs: 600_000,
     mayUpgrade: true,
     mayDowngrade: true,
     ofGroup: () => ({ sessionTimeoutMs: 10_000, heartbeatIntervalMs: 1_000, assignmentIntervalMs: 0 }),

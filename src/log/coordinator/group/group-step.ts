@@ -20,6 +20,8 @@ export interface ConsumerProtocolConfig {
   readonly maxSize: number
   /** Names of assignors, the default one first. */
   readonly assignors: readonly string[]
+  /** Regular expressions are matched anew after this time, if not sooner: what a client may know of can have changed. */
+  readonly regexRefreshIntervalMs: number
   /** Whether a group with members may change from the classic protocol (upgrade) and back (downgrade). */
   readonly mayUpgrade: boolean
   readonly mayDowngrade: boolean

@@ -17,6 +17,8 @@ export interface Saying {
 /** A group `g` of the consumer protocol and members that remember the epoch that they were told. */
 export class ConsumerGroupHarness extends GroupHarness {
   readonly epochs = new Map<string, number>()
+  /** Topics that clients may not know of. */
+  readonly hidden = new Set<string>()
 
   heartbeatOf(memberId: string, saying: Saying = {}): ConsumerHeartbeatResult {
     const request: ConsumerHeartbeatRequest = {
@@ -40,6 +42,7 @@ export class ConsumerGroupHarness extends GroupHarness {
       clientHost: '/127.0.0.1',
       newMemberId: 'named-by-the-server',
       requiresMemberId: true,
+      mayDescribe: (topic) => !this.hidden.has(topic),
     }
     const { result, effects } = this.coordinator.consumerHeartbeat(request, this.now)
     this.carryOut('g', effects)

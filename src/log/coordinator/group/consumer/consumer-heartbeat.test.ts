@@ -91,6 +91,18 @@ describe('subscriptions', () => {
     })
   })
 
+  it('by regular expression match what the client may know of, and are matched anew now and then', () => {
+    const group = withTopics({ 'orders-a': 1, 'orders-b': 1 })
+    group.consumerTimes = { sessionTimeoutMs: 900_000, heartbeatIntervalMs: 1_000, assignmentIntervalMs: 0 }
+    group.hidden.add('orders-b')
+    const joined = group.heartbeatOf('a', { regex: 'orders-.*', owns: {}, rebalanceTimeoutMs: 1_000 })
+    assert.deepEqual(group.assigned(joined), { 'orders-a': [0] })
+    group.hidden.clear()
+    assert.equal(group.owns('a', { 'orders-a': [0] }), null)
+    group.pass(600_000)
+    assert.deepEqual(group.owns('a', { 'orders-a': [0] }), { 'orders-a': [0], 'orders-b': [0] })
+  })
+
   it('by something that is no expression are refused, and change nothing', () => {
     const group = withTopics({ t: 1 })
     group.joinAs('a', ['t'])

@@ -93,7 +93,7 @@ export function replaceStaticMember(
 
 /** Matches what has to be matched and forgets what nobody wants any more; whether the topics have changed by that. */
 export function matchRegexes(draft: ConsumerDraft, mayDescribe: MemberChange['mayDescribe']): boolean {
-  const { group, topics, regexes, now } = draft.step
+  const { group, topics, regexes, now, config } = draft.step
   const wanted = new Set<string>()
   for (const { value } of draft.membership.members.values()) {
     if (value.subscribedTopicRegex !== null && value.subscribedTopicRegex !== '')
@@ -108,7 +108,9 @@ export function matchRegexes(draft: ConsumerDraft, mayDescribe: MemberChange['ma
   }
   for (const regex of wanted) {
     const before = known.get(regex)
-    if (before !== undefined && group.topicsSeen === topics.version) continue
+    const refreshes =
+      before !== undefined && now.wallMs - before.timestampMs >= config.consumer.regexRefreshIntervalMs
+    if (before !== undefined && group.topicsSeen === topics.version && !refreshes) continue
     const compiled = regexes.compile(regex)
     const matched: string[] = []
     for (const name of compiled.kind === 'compiled' ? topics.names() : []) {
@@ -116,10 +118,11 @@ export function matchRegexes(draft: ConsumerDraft, mayDescribe: MemberChange['ma
         matched.push(name)
     }
     matched.sort()
-    if (before !== undefined && sameNames(before.topics, matched)) continue
+    const same = before !== undefined && sameNames(before.topics, matched)
+    if (same && !refreshes) continue
     const value = { topics: matched, version: topics.version, timestampMs: now.wallMs }
     draft.emit({ kind: 'regex', groupId: group.id, regex, value })
-    changed = true
+    changed ||= !same
   }
   return changed
 }
