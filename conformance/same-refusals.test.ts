@@ -7,6 +7,7 @@ import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type AccessCase, patternOf, type Right } from '../src/log/broker/access-scene.test-kit.ts'
 import { COORDINATOR_ACCESS_CASES } from '../src/log/broker/coordinator-access-cases.test-kit.ts'
+import { ADMINISTRATION, type Question } from './tools/access-questions.ts'
 import { AclOperation, PermissionType } from '../src/log/broker/security/access-codes.ts'
 import { TOPIC_ACCESS_CASES } from '../src/log/broker/topic-access-cases.test-kit.ts'
 import type { WireClient } from '../src/log/broker/wire-client.test-kit.ts'
@@ -130,6 +131,24 @@ test('Millrace refuses as Kafka does', { skip: lacking('kafka') }, async (t) => 
       assert.deepEqual(given.slice(0, compared), expected.slice(0, compared))
     })
   }
+  for (const [name, ask] of ADMINISTRATION) {
+    await t.test(name, async () => {
+      const [given, expected] = await Promise.all([asked(ours, ask), asked(theirs, ask)])
+      assert.deepEqual(given, expected)
+    })
+  }
   millrace.close()
   kafka.close()
 })
+
+/** The answer over a connection of its own, so that a question may end it. */
+async function asked(target: AccessTarget, ask: Question): Promise<unknown> {
+  const office = await wireClient(target.server.address)
+  try {
+    return await within(10_000, ask(office))
+  } catch (error) {
+    return String(error)
+  } finally {
+    office.close()
+  }
+}

@@ -4,7 +4,7 @@ import type {
   AlterClientQuotasResponseInput,
 } from '../../protocol/apis/alter-client-quotas.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
-import { entityProblem, normalValue, valueProblem } from '../quotas/quota-entity.ts'
+import { entityProblem, valueProblem } from '../quotas/quota-entity.ts'
 import type { QuotaChange } from '../quotas/quota-rules.ts'
 import { AclOperation, mayOnCluster } from '../security/access.ts'
 import { principalText } from '../security/principal.ts'
@@ -61,6 +61,6 @@ function problemWith({ entity, ops }: Entry): string | undefined {
 }
 
 function changeOf({ entity, ops }: Entry): QuotaChange {
-  const values = ops.map(({ key, value, remove }) => [key, remove ? null : normalValue(key, value)])
+  const values = ops.map(({ key, value, remove }) => [key, remove ? null : value])
   return { entity, values: Object.fromEntries(values) as QuotaChange['values'] }
 }

@@ -62,7 +62,7 @@ function problemWith(rule: AccessRule): string | undefined {
     return `Invalid operation ${operation}`
   if (permissionType !== PermissionType.ALLOW && permissionType !== PermissionType.DENY)
     return `Invalid permissionType ${permissionType}`
-  if (!/^[^:]+:./.test(principal))
+  if (!/^[^:]+:/.test(principal))
     return `Could not parse principal from \`${principal}\` (no colon is present separating the principal type from the principal name)`
   return undefined
 }

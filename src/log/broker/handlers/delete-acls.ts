@@ -2,7 +2,7 @@ import type { DeleteAclsRequest, DeleteAclsResponseInput } from '../../protocol/
 import { messageOf } from '../../../base/millrace-error.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
 import { AclOperation, mayOnCluster } from '../security/access.ts'
-import { keyOfRule, ruleText } from '../security/access-rule.ts'
+import { filterIsKnown, keyOfRule, ruleText } from '../security/access-rule.ts'
 import { principalText } from '../security/principal.ts'
 import type { Handler } from '../services.ts'
 
@@ -22,6 +22,8 @@ export const handleDeleteAcls: Handler<DeleteAclsRequest, DeleteAclsResponseInpu
       'Access rules may not be changed by this client.',
     )
   if (rules === undefined) return answerAll(ErrorCode.SECURITY_DISABLED, 'No Authorizer is configured.')
+  if (!filters.every(filterIsKnown))
+    return answerAll(ErrorCode.INVALID_REQUEST, 'A filter has unknown elements.')
   try {
     const deleted = await rules.delete(filters)
     const by = principalText(connection.principal)

@@ -3,6 +3,8 @@
  * a name each may be the default, for all that have no quota by their name. Also what may be limited, and the filters by
  * which quotas are listed.
  */
+import { canonicalHost, isAddress } from '../security/canonical-host.ts'
+
 export interface QuotaEntityPart {
   readonly entityType: string
   /** Null is the default. */
@@ -43,7 +45,7 @@ export function entityKey(entity: {
   readonly ip?: string | null | undefined
 }): string {
   const { user, clientId, ip } = entity
-  return JSON.stringify([text(user), text(clientId), text(ip)])
+  return JSON.stringify([text(user), text(clientId), text(ip && canonicalHost(ip))])
 }
 
 function text(name: string | null | undefined): string {
@@ -59,6 +61,8 @@ export function entityProblem(entity: QuotaEntity): string | undefined {
     types.add(entityType)
     if (!TYPES.includes(entityType)) return `Unhandled client quota entity type: ${entityType}`
     if (entityName === '') return `Empty ${entityType} not supported`
+    if (entityType === 'ip' && entityName !== null && !isAddress(entityName))
+      return `${entityName} is not an IP address`
   }
   if (types.has('ip') && types.size > 1) return 'Invalid client quota entity: an ip stands alone'
   return undefined
@@ -73,11 +77,6 @@ export function valueProblem(entity: QuotaEntity, key: string, value: number | n
   if (WHOLE.includes(key) && Math.abs(value - Math.round(value)) > WHOLE_TOLERANCE)
     return `Configuration ${key} must be a Long value`
   return undefined
-}
-
-/** A value as it is kept: whole where it has to be. */
-export function normalValue(key: string, value: number): number {
-  return WHOLE.includes(key) ? Math.round(value) : value
 }
 
 export interface QuotaFilter {

@@ -67,6 +67,18 @@ function matchesResource(rule: AccessRule, filter: AccessRuleFilter): boolean {
     : name === rule.resourceName || rule.resourceName === WILDCARD
 }
 
+/** Whether each code of the filter has a meaning. */
+export function filterIsKnown(filter: AccessRuleFilter): boolean {
+  const known = (codes: Readonly<Record<string, number>>, code: number): boolean =>
+    nameOfCode(codes, code) !== 'UNKNOWN'
+  return (
+    known(ResourceType, filter.resourceTypeFilter) &&
+    known(PatternType, filter.patternTypeFilter) &&
+    known(AclOperation, filter.operation) &&
+    known(PermissionType, filter.permissionType)
+  )
+}
+
 /** The rule in words, for the log: `ALLOW User:alice from * READ TOPIC LITERAL orders`. */
 export function ruleText(rule: AccessRule): string {
   const { resourceType, patternType, operation, permissionType } = named(rule)

@@ -16,3 +16,11 @@ export function canonicalHost(host: string): string {
   if (groups.length !== 8 || !groups.every((group) => /^[\da-f]{1,4}$/.test(group))) return host
   return groups.map((group) => Number.parseInt(group, 16).toString(16)).join(':')
 }
+
+/** Whether the text is an IPv4 or IPv6 address. */
+export function isAddress(text: string): boolean {
+  const canonical = canonicalHost(text)
+  const octets = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(canonical)
+  if (octets !== null) return octets.slice(1).every((octet) => Number(octet) <= 255)
+  return /^(?:[\da-f]{1,4}:){7}[\da-f]{1,4}$/.test(canonical)
+}
