@@ -1,10 +1,12 @@
 /** Our command's administration, against Millrace and against a real Kafka: the same words, the same answers. */
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { connectClient, type LogClient } from '../src/log/client/client.ts'
 import { createProducer } from '../src/log/client/producer.ts'
 import { createTransactionalProducer } from '../src/log/client/transaction.ts'
+import { consumerGroupHeartbeatApi } from '../src/log/protocol/apis/consumer-group-heartbeat.ts'
 import { initProducerIdApi } from '../src/log/protocol/apis/init-producer-id.ts'
 import { produceApi } from '../src/log/protocol/apis/produce.ts'
 import { RecordBatchBuilder } from '../src/log/protocol/record-batch.ts'
@@ -157,6 +159,40 @@ function commandSuite(options: {
     await ok(['groups', 'reset', 'readers', 'read'])
     await ok(['groups', 'delete', 'readers'])
     assert.deepEqual(await listed(), [])
+  })
+
+  it('groups of the newer protocol are shown with their members', async () => {
+    await ok(['topics', 'create', 'joined', '--partitions', '2'])
+    const member = { groupId: 'newer', memberId: randomUUID(), memberEpoch: 0 }
+    const heartbeat = (changed: object): Promise<{ errorCode: number; memberEpoch: number }> =>
+      client.retry(() =>
+        client.request(
+          consumerGroupHeartbeatApi,
+          {
+            ...member,
+            rebalanceTimeoutMs: 60_000,
+            subscribedTopicNames: ['joined'],
+            topicPartitions: [],
+            ...changed,
+          },
+          { node: { group: 'newer' } },
+        ),
+      )
+    assert.equal((await heartbeat({})).errorCode, 0)
+    const group = await json<{ type: string; members: { memberId: string }[] }>([
+      'groups',
+      'describe',
+      'newer',
+    ])
+    assert.equal(group.type, 'consumer')
+    assert.deepEqual(
+      group.members.map(({ memberId }) => memberId),
+      [member.memberId],
+    )
+    const listed = await ok(['groups', 'list'])
+    assert.match(listed.out, /^newer +consumer +\w+ +1 +0$/m)
+    await heartbeat({ memberEpoch: -1 })
+    await ok(['groups', 'delete', 'newer'])
   })
 
   it('transactions are listed, described and ended', async () => {
