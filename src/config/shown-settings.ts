@@ -14,7 +14,9 @@ export interface ShownSetting {
 
 /** Every setting of a configuration, those of the broker too. */
 export function shownSettings(config: CheckedConfig): readonly ShownSetting[] {
-  return shownOf(ROOT, config, [])
+  const shown = shownOf(ROOT, config, [])
+  // Its default does not hold where there are listeners.
+  return config.listeners === undefined ? shown : shown.filter(({ setting }) => setting !== 'listen')
 }
 
 function shownOf(setting: Setting, value: unknown, path: SettingPath): ShownSetting[] {
