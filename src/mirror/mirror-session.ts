@@ -32,6 +32,8 @@ import { selectTopics } from './topic-selection.ts'
 const QUEUED_BYTES_MAX = 32 * 1024 * 1024
 /** How long a cut connection is taken for a short one; then the mirror says that it waits, and begins anew. */
 const DELIVERY_TIMEOUT_MS = 10_000
+/** What may be under way to the target: a slow line must carry it well before a request or a transaction times out. */
+const UNDER_WAY_BYTES_MAX = 2 * 1024 * 1024
 /** Partitions that are looked at side by side when a session begins. */
 const OPENED_TOGETHER = 16
 
@@ -108,6 +110,7 @@ export class MirrorSession {
       await MirrorTransactions.create(this.#target, {
         transactionalId,
         intervalMs: this.#setting.commitIntervalMs,
+        maxBufferedBytes: UNDER_WAY_BYTES_MAX,
         failed,
       }),
     )
@@ -121,6 +124,7 @@ export class MirrorSession {
     const sender = new BatchSender(this.#target, producer, {
       hooks: {},
       deliveryTimeoutMs: DELIVERY_TIMEOUT_MS,
+      maxBufferedBytes: UNDER_WAY_BYTES_MAX,
     })
     this.#own({ close: () => sender.fail(producerClosed()) })
     this.#opener = new PartitionOpener({

@@ -40,14 +40,16 @@ export class MirrorTransactions {
     options: {
       readonly transactionalId: string
       readonly intervalMs: number
+      readonly maxBufferedBytes: number
       readonly failed: (error: unknown) => void
     },
   ): Promise<MirrorTransactions> {
-    const { transactionalId } = options
+    const { transactionalId, maxBufferedBytes } = options
     const producer = await createTransactionalProducer(client, {
       transactionalId,
       transactionTimeoutMs: TIMEOUT_MS,
       deliveryTimeoutMs: DELIVERY_TIMEOUT_MS,
+      maxBufferedBytes,
     })
     return new MirrorTransactions(client, producer, options)
   }

@@ -59,7 +59,7 @@ export interface MirrorSetting {
 const RETRY_MS_MAX = 30_000
 const REFRESH_MS = 30_000
 const COMMIT_MS = 500
-const REQUEST_TIMEOUT_MS = 15_000
+const REQUEST_TIMEOUT_MS = 30_000
 
 /**
  * Resolves at once; the clusters need not be there yet. Throws `MR_MIRROR_OPTIONS` and `MR_BAD_ADDRESS`. Everything else
