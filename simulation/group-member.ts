@@ -1,10 +1,15 @@
 /**
- * A member of a classic consumer group, by hand: joins, lets the leader assign, heartbeats, works through its
- * partitions from the committed offsets and commits as it goes.
+ * A member of a consumer group by the classic protocol, by hand: joins, lets the leader assign, heartbeats, works through
+ * its partitions from the committed offsets and commits as it goes. Where others use the consumer protocol, the server
+ * assigns.
  */
 import { messageOf, MillraceError } from '../src/base/millrace-error.ts'
 import { Fetcher } from '../src/log/client/fetcher.ts'
 import { offsetFetch } from '../src/log/client/group-admin.ts'
+import {
+  decodeAssignment,
+  encodeAssignment,
+} from '../src/log/coordinator/group/consumer/consumer-protocol.ts'
 import { throwIfError } from '../src/log/client/kafka-error.ts'
 import { connectClient } from '../src/log/client/client.ts'
 import type { LogClient } from '../src/log/client/log-client.ts'
@@ -19,12 +24,18 @@ import { pollUntil, recordsOf } from './clients.ts'
 import type { ClientProgram, ClientSetting } from './clients.ts'
 import { placeOf } from './history.ts'
 
-const GROUP = 'workers'
-const TOPIC = 'numbers'
+export const GROUP = 'workers'
+export const TOPIC = 'numbers'
 const SESSION_TIMEOUT_MS = 6_000
-const NODE = { node: { group: GROUP } } as const
+export const NODE = { node: { group: GROUP } } as const
 
-interface Membership {
+/** What a member says as a consumer: version 0, the topic, no user data. */
+const SUBSCRIPTION = Buffer.from(
+  `\0\0\0\0\0\x01\0${String.fromCharCode(TOPIC.length)}${TOPIC}\xff\xff\xff\xff`,
+  'latin1',
+)
+
+export interface Membership {
   readonly memberId: string
   readonly generationId: number
   readonly partitions: readonly number[]
@@ -72,12 +83,14 @@ async function join(client: LogClient, setting: ClientSetting, memberIdBefore: s
         rebalanceTimeoutMs: 4_000,
         memberId,
         protocolType: 'consumer',
-        protocols: [{ name: 'modulo', metadata: Buffer.from(setting.name) }],
+        protocols: [{ name: 'modulo', metadata: SUBSCRIPTION }],
       },
       NODE,
     )
     memberId = joined.memberId
     if (joined.errorCode === ErrorCode.MEMBER_ID_REQUIRED) continue
+    // The group goes over to the consumer protocol.
+    if (joined.errorCode === ErrorCode.REBALANCE_IN_PROGRESS) continue
     throwIfError(joined.errorCode, { doing: 'joining the group' })
     const members = joined.leader === memberId ? joined.members.map((member) => member.memberId).sort() : []
     const synced = await client.request(
@@ -90,16 +103,19 @@ async function join(client: LogClient, setting: ClientSetting, memberIdBefore: s
         protocolName: joined.protocolName,
         assignments: members.map((member, index) => ({
           memberId: member,
-          assignment: Buffer.from(
-            JSON.stringify(partitionsOf(setting).filter((partition) => partition % members.length === index)),
-          ),
+          assignment: encodeAssignment(0, [
+            {
+              topic: TOPIC,
+              partitions: partitionsOf(setting).filter((partition) => partition % members.length === index),
+            },
+          ]),
         })),
       },
       NODE,
     )
     if (synced.errorCode === ErrorCode.REBALANCE_IN_PROGRESS) continue
     throwIfError(synced.errorCode, { doing: 'syncing the group' })
-    const partitions = JSON.parse(synced.assignment.toString() || '[]') as number[]
+    const partitions = decodeAssignment(synced.assignment)!.partitions.flatMap((one) => one.partitions)
     return { memberId, generationId: joined.generationId, partitions }
   }
 }
@@ -148,10 +164,10 @@ async function heartbeat(client: LogClient, { memberId, generationId }: Membersh
   return true
 }
 
-async function commit(
+export async function commit(
   client: LogClient,
   { history }: ClientSetting,
-  { memberId, generationId }: Membership,
+  { memberId, generationId }: Omit<Membership, 'partitions'>,
   at: { readonly partition: number; readonly offset: number },
 ): Promise<boolean> {
   const answer = await client.request(
@@ -170,7 +186,8 @@ async function commit(
     { ...NODE, maxVersion: 9 },
   )
   const errorCode = answer.topics[0]?.partitions[0]?.errorCode ?? ErrorCode.UNKNOWN_SERVER_ERROR
-  if (errorCode === ErrorCode.REBALANCE_IN_PROGRESS) return false
+  if (errorCode === ErrorCode.REBALANCE_IN_PROGRESS || errorCode === ErrorCode.STALE_MEMBER_EPOCH)
+    return false
   throwIfError(errorCode, { doing: 'committing an offset' })
   const place = placeOf(TOPIC, at.partition)
   history.committedOffsets.set(place, Math.max(at.offset, history.committedOffsets.get(place) ?? 0))

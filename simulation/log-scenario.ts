@@ -10,6 +10,7 @@ import type { Simulation } from '../src/world/simulated/simulation.ts'
 import { checkPromises } from './checks.ts'
 import { copier, copierGroup, ledgerProducer, numberProducer, reader } from './clients.ts'
 import type { ClientProgram } from './clients.ts'
+import { consumerMember } from './consumer-member.ts'
 import { cutFirstStartsShort, letThingsGoWrong } from './faults.ts'
 import { groupMember } from './group-member.ts'
 import { placeOf } from './history.ts'
@@ -49,6 +50,9 @@ class Scenario {
         'offsets.topic.num.partitions': 2,
         'transaction.state.log.num.partitions': 2,
         'group.initial.rebalance.delay.ms': random.pick([0, 500]),
+        'group.consumer.session.timeout.ms': 6_000,
+        'group.consumer.heartbeat.interval.ms': 500,
+        'coordinator.snapshot.min.records': random.pick([20, 10_000]),
       }),
     })
   }
@@ -74,14 +78,16 @@ class Scenario {
   }
 
   #startClients(): void {
+    const random = this.#simulation.random.fork('members')
+    const member = (): ClientProgram => (random.chance(0.5) ? consumerMember : groupMember)
     const programs: [string, ClientProgram][] = [
       ['producer-1', numberProducer()],
       ['producer-2', numberProducer()],
       ['ledger-1', ledgerProducer()],
       ['ledger-2', ledgerProducer()],
       ['copier', copier(0)],
-      ['member-1', groupMember],
-      ['member-2', groupMember],
+      ['member-1', member()],
+      ['member-2', member()],
       ['reader', reader(TOPICS)],
     ]
     for (const [name, program] of programs) this.#clients.start(name, program)
