@@ -91,11 +91,16 @@ export class NodeDisk implements Disk {
   }
 }
 
+/** Where preloads put what nobody looks at: all of them at once, as only the page cache is to have it. */
+let preloaded: Buffer | undefined
+const PRELOAD_BYTES = 1_048_576
+
 class NodeDiskFile implements DiskFile {
   readonly path: string
   readonly #fd: number
   #closed = false
-  #syncsRunning = 0
+  /** Syncs and preloads that need the descriptor. */
+  #running = 0
 
   constructor(path: string, fd: number) {
     this.path = path
@@ -144,21 +149,43 @@ class NodeDiskFile implements DiskFile {
 
   sync(): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#syncsRunning++
+      this.#running++
       fs.fdatasync(this.#fd, (error) => {
-        this.#syncsRunning--
-        if (this.#closed && this.#syncsRunning === 0) fs.closeSync(this.#fd)
+        this.#ranOne()
         if (error === null) resolve()
         else reject(diskError(this.path, error))
       })
     })
   }
 
-  /** A sync that is under way still ends as usual: the descriptor is kept for it. */
+  async preload(position: number, sizeBytes: number): Promise<void> {
+    preloaded ??= Buffer.allocUnsafeSlow(PRELOAD_BYTES)
+    const end = position + sizeBytes
+    for (let at = position; at < end && !this.#closed; at += PRELOAD_BYTES)
+      if ((await this.#readAside(preloaded, at, Math.min(PRELOAD_BYTES, end - at))) === 0) return
+  }
+
+  /** How many bytes there were; 0 when that failed too. */
+  #readAside(target: Buffer, position: number, length: number): Promise<number> {
+    return new Promise((resolve) => {
+      this.#running++
+      fs.read(this.#fd, target, 0, length, position, (error, count) => {
+        this.#ranOne()
+        resolve(error === null ? count : 0)
+      })
+    })
+  }
+
+  #ranOne(): void {
+    this.#running--
+    if (this.#closed && this.#running === 0) fs.closeSync(this.#fd)
+  }
+
+  /** What is under way still ends as usual: the descriptor is kept for it. */
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    if (this.#syncsRunning === 0) attempt(this.path, () => fs.closeSync(this.#fd))
+    if (this.#running === 0) attempt(this.path, () => fs.closeSync(this.#fd))
   }
 }
 

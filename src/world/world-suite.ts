@@ -103,6 +103,23 @@ export function worldSuite(name: string, under: WorldUnderTest): void {
       await synced
     })
 
+    check(
+      'a preload ends whatever is there, also of a file that is closed meanwhile',
+      async ({ disk }, directory) => {
+        const file = disk.open(`${directory}/a`, { create: true })
+        file.write([Buffer.alloc(3_000_000, 'x')], 0)
+        await file.preload(1_000, 2_500_000)
+        await file.preload(2_999_999, 5_000_000)
+        await file.preload(9_000_000, 1)
+        const target = Buffer.alloc(2)
+        assert.equal(file.read(target, 2_999_998), 2)
+        assert.equal(target.toString(), 'xx')
+        const preloaded = file.preload(0, 3_000_000)
+        file.close()
+        await preloaded
+      },
+    )
+
     check('directories list sorted names; what is absent is empty or undefined', ({ disk }, directory) => {
       disk.makeDirectory(`${directory}/x/y/z`)
       disk.makeDirectory(`${directory}/x/y/z`)

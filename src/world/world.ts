@@ -73,6 +73,11 @@ export interface DiskFile {
   sizeBytes(): number
   /** Reads up to `target.length` bytes at `position`; returns how many there were (0 at the end). */
   read(target: Uint8Array, position: number): number
+  /**
+   * Brings a part of the file into memory, so that a following `read` of it does not wait for the device. Nobody else
+   * waits meanwhile. What fails shows in the `read`.
+   */
+  preload(position: number, sizeBytes: number): Promise<void>
   /** Writes all chunks one after the other from `position`. On an error any prefix may have been written. */
   write(chunks: readonly Uint8Array[], position: number): void
   truncate(sizeBytes: number): void

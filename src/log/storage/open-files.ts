@@ -80,6 +80,10 @@ export class LogFile {
     return this.#use().read(target, position)
   }
 
+  preload(position: number, sizeBytes: number): Promise<void> {
+    return this.#use().preload(position, sizeBytes)
+  }
+
   write(chunks: readonly Uint8Array[], position: number): void {
     this.#use().write(chunks, position)
   }

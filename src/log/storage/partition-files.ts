@@ -63,7 +63,7 @@ export class PartitionFiles {
       synced: !opened.recovered,
     })
     this.#recent = new RecentBatches(opened.endOffset)
-    this.reader = new LogReader(opened.segments, this.#recent)
+    this.reader = new LogReader(opened.segments, this.#recent, context.clock)
     this.#unsynced = [...opened.unsynced]
     this.#directoryDirty = options.created || opened.recovered
     this.#settled = !options.created && !opened.recovered

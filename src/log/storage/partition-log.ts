@@ -275,6 +275,15 @@ export class PartitionLog {
   }
 
   /**
+   * What to wait for before `read` of the same records, so that it does not hold up everybody while the device answers;
+   * undefined when it will hardly have to.
+   */
+  preload(options: { readonly offset: number; readonly maxBytes: number }): Promise<void> | undefined {
+    if (this.#ended !== undefined || options.offset < this.#logStartOffset) return undefined
+    return this.#files.reader.preload({ ...options, upperOffset: this.#endOffset })
+  }
+
+  /**
    * Resolves when everything appended before the call is on the device; concurrent callers share one fdatasync. Rejects
    * with `MR_SYNC_FAILED` for good when the device refused, with `MR_DISK_FULL` or `MR_DISK_IO` when it may be tried
    * again, with `MR_PARTITION_CLOSED` after deletion.

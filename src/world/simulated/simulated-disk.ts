@@ -302,6 +302,11 @@ class SimulatedFile implements DiskFile {
     return this.#disk.read(this.path, this.#node, target, position)
   }
 
+  preload(): Promise<void> {
+    this.#checkOpen()
+    return Promise.resolve()
+  }
+
   write(chunks: readonly Uint8Array[], position: number): void {
     this.#checkOpen()
     if (this.#life.alive) this.#disk.write(this.path, this.#node, chunks, position)

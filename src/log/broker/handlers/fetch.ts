@@ -29,6 +29,15 @@ export const handleFetch: Handler<FetchRequest, FetchResponseInput> = (request, 
   })
   if (plan.kind === 'refused') return { errorCode: plan.error, sessionId: 0, responses: [] }
   const fetch = new Fetch(request, plan, context)
+  const cold = fetch.preload()
+  return cold === undefined ? serve(fetch, request, plan) : cold.then(() => serve(fetch, request, plan))
+}
+
+function serve(
+  fetch: Fetch,
+  request: FetchRequest,
+  plan: FetchPlan,
+): FetchResponseInput | Promise<FetchResponseInput> {
   const first = fetch.collect()
   if (first.complete || request.maxWaitMs <= 0 || plan.partitions.size === 0) return fetch.answer(first)
   fetch.discard(first)
@@ -54,6 +63,23 @@ class Fetch {
     this.#context = context
     this.#services = context.services
     this.#readCommitted = request.isolationLevel === 1
+  }
+
+  /** What to wait for before `collect`, so that it finds in memory what lies far behind; undefined when it will. */
+  preload(): Promise<unknown> | undefined {
+    let pending: Promise<void>[] | undefined
+    let left = Math.min(this.#request.maxBytes, this.#services.config['fetch.max.bytes'])
+    for (const fetched of this.#plan.partitions.values()) {
+      if (left <= 0) break
+      const found = this.#find(fetched)
+      if (typeof found === 'number') continue
+      const maxBytes = Math.min(fetched.maxBytes, left)
+      const cold = found.preload({ offset: fetched.fetchOffset, maxBytes })
+      if (cold === undefined) continue
+      left -= maxBytes
+      ;(pending ??= []).push(cold)
+    }
+    return pending === undefined ? undefined : Promise.all(pending)
   }
 
   /** Reads every partition, within the limits of the request. */

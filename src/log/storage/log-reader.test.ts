@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { simulatedWorld } from '../../world/simulated/simulation.ts'
+import type { Clock, Disk } from '../../world/world.ts'
+import { LogDirectory } from './log-directory.ts'
+import { appendValues } from './storage-for-tests.ts'
+
+const VALUE = 'x'.repeat(1_000)
+const MIB = 1_048_576
+
+test('after a read that waited for the device, what comes next is brought into memory aside', async () => {
+  const { simulation, machine } = simulatedWorld()
+  await simulation.run(async () => {
+    const device = slowDevice(machine.world)
+    const directory = await LogDirectory.open({
+      world: { ...machine.world, ...device },
+      path: '/data',
+      config: {},
+      report: () => {},
+    })
+    const config = { 'segment.bytes': '100000' }
+    const log = directory.createTopic({ name: 't', partitions: 1, config }).partitions[0]!
+    for (let index = 0; index < 400; index++) appendValues(log, VALUE)
+    const read = (offset: number, maxBytes: number): void => {
+      log.read({ offset, maxBytes, isolation: 'read_uncommitted', minOneBatch: true })
+    }
+
+    read(0, MIB)
+    assert.equal(log.preload({ offset: 90, maxBytes: MIB }), undefined, 'memory answers')
+
+    device.readMs = 5
+    read(0, MIB)
+    const first = log.preload({ offset: 0, maxBytes: 20_000 })
+    assert.ok(first !== undefined)
+    await first
+    const [preload] = device.preloads
+    assert.equal(preload?.position, 0)
+    assert.equal(preload.sizeBytes, 20_000)
+    assert.match(preload.path, /00000000000000000000\.log$/)
+
+    assert.equal(log.preload({ offset: 399, maxBytes: MIB }), undefined, 'the newest batches are in memory')
+    assert.equal(log.preload({ offset: 400, maxBytes: MIB }), undefined, 'there is nothing yet')
+    assert.equal(log.preload({ offset: -1, maxBytes: MIB }), undefined, 'there is nothing any more')
+
+    // Once enough was read aside, a read tries again; the device is fast now.
+    device.readMs = 0
+    let rounds = 0
+    for (; log.preload({ offset: 0, maxBytes: MIB }) !== undefined; rounds++) assert.ok(rounds < 10_000)
+    assert.ok(rounds > 10)
+    read(0, MIB)
+    assert.equal(log.preload({ offset: 0, maxBytes: MIB }), undefined)
+    await directory.close()
+  })
+})
+
+/** A disk whose reads take `readMs`, with the clock that they take it on. */
+function slowDevice(world: { readonly clock: Clock; readonly disk: Disk }) {
+  const preloads: { readonly path: string; readonly position: number; readonly sizeBytes: number }[] = []
+  let waitedMs = 0
+  const device = {
+    preloads,
+    readMs: 0,
+    clock: forwarding(world.clock, { monotonicMs: () => world.clock.monotonicMs() + waitedMs }),
+    disk: forwarding(world.disk, {
+      open(path, options) {
+        const file = world.disk.open(path, options)
+        return forwarding(file, {
+          read(target, position) {
+            waitedMs += device.readMs
+            return file.read(target, position)
+          },
+          preload(position, sizeBytes) {
+            preloads.push({ path, position, sizeBytes })
+            return file.preload(position, sizeBytes)
+          },
+        })
+      },
+    }),
+  }
+  return device
+}
+
+/** The target with some of its methods in place of its own. */
+function forwarding<Target extends object>(target: Target, replaced: Partial<Target>): Target {
+  return new Proxy(target, {
+    get(_, name) {
+      const own: unknown = Reflect.get(replaced, name) ?? Reflect.get(target, name)
+      return typeof own === 'function' && !(name in replaced) ? (own.bind(target) as unknown) : own
+    },
+  })
+}
