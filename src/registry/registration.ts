@@ -11,7 +11,7 @@ import type { ParsedSchema, SchemaReference } from './parsed-schema.ts'
 import { checkedReferences, resolveReferences } from './references.ts'
 import { ErrorCodes, invalidSchema, notPermitted, RegistryError } from './registry-error.ts'
 import type { RegistryState } from './registry-state.ts'
-import { parseSchema, schemaTypeOf } from './schema-formats.ts'
+import { parseSchema, schemaTypeOf, withinStack } from './schema-formats.ts'
 import type { Decision } from './schema-store.ts'
 import { guidOf, type SchemaContent, type StoredSchema } from './stored-schema.ts'
 import { contextOf } from './subject-name.ts'
@@ -114,7 +114,7 @@ export function findIncompatibilities(options: {
 }): readonly string[] {
   const { state, parsed, earlier, level } = options
   const openers = earlier.map((stored) => (): EarlierSchema => ({ stored, parsed: reopened(state, stored) }))
-  return incompatibilities(parsed, openers, level)
+  return withinStack(() => incompatibilities(parsed, openers, level))
 }
 
 /** A stored schema, read again. */

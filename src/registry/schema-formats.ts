@@ -6,13 +6,25 @@ import { invalidSchema } from './registry-error.ts'
 
 /** Reads a schema of any type. Throws 42201 with what is wrong. */
 export function parseSchema(type: SchemaType, text: string, options: ParseOptions): ParsedSchema {
-  switch (type) {
-    case 'AVRO':
-      return parseAvro(text, options)
-    case 'JSON':
-      return parseJsonSchema(text, options)
-    case 'PROTOBUF':
-      return parseProtobuf(text, options)
+  return withinStack(() => {
+    switch (type) {
+      case 'AVRO':
+        return parseAvro(text, options)
+      case 'JSON':
+        return parseJsonSchema(text, options)
+      case 'PROTOBUF':
+        return parseProtobuf(text, options)
+    }
+  })
+}
+
+/** Reading and comparing go as deep as schemas do. Throws 42201 for those that are too deep. */
+export function withinStack<T>(work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    if (error instanceof RangeError) throw invalidSchema('Invalid schema: it is nested too deeply', error)
+    throw error
   }
 }
 

@@ -88,6 +88,14 @@ describe('the registry over HTTP', () => {
     await refused(422, 42201, 'POST /subjects/user-value/versions', { schema: '{' })
     await refused(422, 42201, 'POST /subjects/user-value/versions', {})
     await refused(422, 42201, 'POST /subjects/user-value/versions', { schema: '"int"', schemaType: 'XML' })
+    for (const schemaType of ['AVRO', 'JSON', 'PROTOBUF']) {
+      const deep: Record<string, string> = {
+        AVRO: `${'{"type":"array","items":'.repeat(20_000)}"int"${'}'.repeat(20_000)}`,
+        JSON: `${'{"not":'.repeat(50_000)}{}${'}'.repeat(50_000)}`,
+        PROTOBUF: `syntax = "proto3"; ${'message M {'.repeat(20_000)}${'}'.repeat(20_000)}`,
+      }
+      await refused(422, 42201, 'POST /subjects/deep/versions', { schema: deep[schemaType], schemaType })
+    }
     await refused(409, 409, 'POST /subjects/user-value/versions', { schema: '"int"' })
     await refused(422, 42203, 'PUT /config', { compatibility: 'SOME' })
     await refused(422, 42203, 'PUT /config', { overrideMetadata: { tags: {} } })

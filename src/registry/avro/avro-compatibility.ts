@@ -1,9 +1,5 @@
-/**
- * Whether data written with one Avro schema can be read with another, by the specification's schema resolution.
- *
- * Recursive schemas are circles: a pair that is being compared is taken for compatible where it is met again, which is
- * right because whatever is wrong with it is found where it was met first.
- */
+/** Whether data written with one Avro schema can be read with another, by the specification's schema resolution. */
+import { ComparedPairs } from '../compared-pairs.ts'
 import type { Incompatibility } from '../parsed-schema.ts'
 import {
   avroKind,
@@ -29,9 +25,9 @@ export function avroDifferences(reader: AvroType, writer: AvroType): readonly In
 }
 
 class Comparison {
-  readonly #seen = new Map<AvroType, Set<AvroType>>()
+  readonly #pairs = new ComparedPairs()
 
-  compare(reader: AvroType, writer: AvroType, path: string): Incompatibility[] {
+  compare(reader: AvroType, writer: AvroType, path: string): readonly Incompatibility[] {
     if (writer.kind === 'union' && reader.kind !== 'union') {
       return writer.branches.flatMap((branch) => this.compare(reader, branch, path))
     }
@@ -67,16 +63,20 @@ class Comparison {
     }
   }
 
-  #primitive(reader: AvroType & { kind: 'primitive' }, writer: AvroType, path: string): Incompatibility[] {
+  #primitive(
+    reader: AvroType & { kind: 'primitive' },
+    writer: AvroType,
+    path: string,
+  ): readonly Incompatibility[] {
     if (writer.kind !== 'primitive') return [mismatch(reader, writer, path)]
     const fits = reader.type === writer.type || PROMOTIONS[writer.type]?.includes(reader.type) === true
     return fits ? [] : [mismatch(reader, writer, path)]
   }
 
-  #union(reader: AvroType & { kind: 'union' }, writer: AvroType, path: string): Incompatibility[] {
+  #union(reader: AvroType & { kind: 'union' }, writer: AvroType, path: string): readonly Incompatibility[] {
     const written = writer.kind === 'union' ? writer.branches : [writer]
     return written.flatMap((branch, index) => {
-      const fits = reader.branches.some((own) => this.#fits(own, branch))
+      const fits = reader.branches.some((own) => this.compare(own, branch, path).length === 0)
       if (fits) return []
       // A record that is there under its name says more than that no branch fits.
       const named = reader.branches.find((own) => 'name' in own && 'name' in branch && sameName(own, branch))
@@ -93,24 +93,14 @@ class Comparison {
     })
   }
 
-  /** Whether a branch can be read, tried apart from what is being compared: a wrong guess must leave no trace. */
-  #fits(reader: AvroType, writer: AvroType): boolean {
-    const tried = new Comparison()
-    for (const [seen, writers] of this.#seen) tried.#seen.set(seen, new Set(writers))
-    return tried.compare(reader, writer, '').length === 0
-  }
-
-  #record(reader: AvroRecord, writer: AvroRecord, path: string): Incompatibility[] {
-    const seen = this.#seen.get(reader) ?? new Set()
-    if (seen.has(writer)) return []
-    this.#seen.set(reader, seen.add(writer))
-    return [
+  #record(reader: AvroRecord, writer: AvroRecord, path: string): readonly Incompatibility[] {
+    return this.#pairs.compare(reader, writer, () => [
       ...nameDifference(reader, writer, path),
       ...reader.fields.flatMap((field, index) => this.#field(field, writer, `${path}/fields/${index}`)),
-    ]
+    ])
   }
 
-  #field(field: AvroField, writer: AvroRecord, path: string): Incompatibility[] {
+  #field(field: AvroField, writer: AvroRecord, path: string): readonly Incompatibility[] {
     const names = [field.name, ...field.aliases]
     const written = names.map((name) => writer.fields.find((one) => one.name === name)).find(Boolean)
     if (written !== undefined) return this.compare(field.type, written.type, `${path}/type`)

@@ -4,7 +4,7 @@ import type { Incompatibility } from '../parsed-schema.ts'
 import { jsonChange } from './json-change.ts'
 import type { Compare } from './json-compatibility.ts'
 import type { JsonDocument, SchemaAt } from './json-document.ts'
-import { type Rest, restDifferences, restFrom } from './json-object.ts'
+import { type Context, differencesOf, type Rest, restDifferences, restFrom } from './json-object.ts'
 import { lowerBound, upperBound } from './json-ranges.ts'
 import { asSchema, shapeOf } from './json-shape.ts'
 
@@ -22,23 +22,24 @@ interface Items {
 export function arrayDifferences(
   original: ArraySchema,
   update: ArraySchema,
-  { path, compare }: { readonly path: string; readonly compare: Compare },
+  context: Context,
 ): readonly Incompatibility[] {
+  const { path, compare } = context
+  const [old, young] = [original.json, update.json]
   const [before, now] = [itemsOf(original), itemsOf(update)]
-  return [
-    ...upperBound(original.json, update.json, { path, keyword: 'maxItems', name: 'MAX_ITEMS' }),
-    ...lowerBound(original.json, update.json, { path, keyword: 'minItems', name: 'MIN_ITEMS' }),
-    ...(update.json['uniqueItems'] === true && original.json['uniqueItems'] !== true
-      ? [jsonChange('UNIQUE_ITEMS_ADDED', `${path}/uniqueItems`)]
-      : []),
-    ...containsDifferences(original, update, { path, compare }),
-    ...positionDifferences(before, now, { path: `${path}/items`, compare }),
-    ...allItemsDifferences(before, now, {
-      path,
-      isList: hasItemsForAll(original.json) || hasItemsForAll(update.json),
-      compare,
-    }),
-  ]
+  const isUnique = young['uniqueItems'] === true && old['uniqueItems'] !== true
+  const isList = hasItemsForAll(old) || hasItemsForAll(young)
+  return differencesOf(
+    [
+      () => upperBound(old, young, { path, keyword: 'maxItems', name: 'MAX_ITEMS' }),
+      () => lowerBound(old, young, { path, keyword: 'minItems', name: 'MIN_ITEMS' }),
+      () => (isUnique ? [jsonChange('UNIQUE_ITEMS_ADDED', `${path}/uniqueItems`)] : []),
+      () => containsDifferences(original, update, { path, compare }),
+      () => positionDifferences(before, now, { path: `${path}/items`, compare }),
+      () => allItemsDifferences(before, now, { path, isList, compare }),
+    ],
+    context,
+  )
 }
 
 function itemsOf({ json, document }: ArraySchema): Items {

@@ -5,9 +5,8 @@
  *   open    (anything else is allowed too)   a new property may meet old data that says something else under its name
  *   closed  (nothing else is)                a removed property is one that old data may have
  *   partial (others must fit a schema)       that schema is compared with the property
- *
- * Pairs that are being compared are taken for compatible where they are met again, so recursion ends.
  */
+import { ComparedPairs } from '../compared-pairs.ts'
 import { type Json, jsonText, sameJson } from '../json-text.ts'
 import type { Incompatibility } from '../parsed-schema.ts'
 import { arrayDifferences } from './json-array.ts'
@@ -29,21 +28,17 @@ export function jsonDifferences(original: SchemaAt, update: SchemaAt): readonly 
 type Combined = Extract<Shape, { readonly kind: 'combined' }>
 
 class Comparison {
-  readonly #open = new Map<unknown, Set<unknown>>()
+  readonly #pairs = new ComparedPairs()
+  /** How many combinations are being tried around: of them it matters only whether something is wrong. */
+  #trials = 0
 
   readonly compare: Compare = (before, now, path) => {
     const [original, update] = [dereferenced(before), dereferenced(now)]
-    const open = this.#open.get(original.json) ?? new Set()
-    if (open.has(update.json)) return []
-    // Only objects are met again; `true` and `false` are where they are.
-    const isPair = typeof original.json === 'object' && typeof update.json === 'object'
-    if (isPair) this.#open.set(original.json, open.add(update.json))
-    try {
-      const shapes = [simplified(shapeOf(original)), simplified(shapeOf(update))] as const
-      return this.#shapes(...shapes, { original, update, path })
-    } finally {
-      open.delete(update.json)
-    }
+    const compare = (): readonly Incompatibility[] =>
+      this.#shapes(simplified(shapeOf(original)), simplified(shapeOf(update)), { original, update, path })
+    // `true` and `false` are no pair that could be met again.
+    if (typeof original.json === 'boolean' || typeof update.json === 'boolean') return compare()
+    return this.#pairs.compare(original.json, update.json, compare)
   }
 
   #shapes(
@@ -61,7 +56,7 @@ class Comparison {
     }
     if (original.kind === 'enum' && update.kind === 'enum') return enumDifferences(original, update, path)
     if (original.kind === 'not' && update.kind === 'not') {
-      const fits = this.compare(update.of, original.of, path).length === 0
+      const fits = this.#fits(update.of, original.of, path)
       return fits ? [] : [jsonChange('NOT_TYPE_EXTENDED', `${path}/not`)]
     }
     if (!('json' in original) || !('json' in update)) return [jsonChange('TYPE_CHANGED', rooted(path))]
@@ -82,13 +77,14 @@ class Comparison {
       ]
     }
     if (original.kind !== update.kind) return [jsonChange('TYPE_CHANGED', rooted(path))]
+    const context = { path, compare: this.compare, hasty: this.#trials > 0 }
     switch (update.kind) {
       case 'string':
         return stringDifferences(original.json, update.json, path)
       case 'object':
-        return objectDifferences(original, update, { path, compare: this.compare })
+        return objectDifferences(original, update, context)
       case 'array':
-        return arrayDifferences(original, update, { path, compare: this.compare })
+        return arrayDifferences(original, update, context)
       default:
         return []
     }
@@ -104,17 +100,18 @@ class Comparison {
       return this.#bothCombined(original, update, path)
     }
     if (update.kind === 'combined') {
-      const parts = update.parts.map((part) => this.compare(at.original, part, at.path))
-      if (update.criterion === 'allOf') return parts.flat()
-      if (parts.some((part) => part.length === 0)) return []
-      return parts.length === 1 ? parts[0]! : [jsonChange('TYPE_CHANGED', path)]
+      const compared = (part: SchemaAt): readonly Incompatibility[] =>
+        this.compare(at.original, part, at.path)
+      if (update.criterion === 'allOf') return update.parts.flatMap(compared)
+      if (update.parts.length === 1) return compared(update.parts[0]!)
+      const fits = update.parts.some((part) => this.#fits(at.original, part, at.path))
+      return fits ? [] : [jsonChange('TYPE_CHANGED', path)]
     }
     const { criterion, parts } = original as Combined
-    const found = parts.map((part) => this.compare(part, at.update, at.path))
-    const clean = found.filter((part) => part.length === 0).length
-    if (criterion === 'allOf' ? clean > 0 : clean === parts.length) return []
-    if (parts.length === 1) return found[0]!
-    return [jsonChange(criterion === 'allOf' ? 'TYPE_CHANGED' : 'SUM_TYPE_NARROWED', path)]
+    if (parts.length === 1) return this.compare(parts[0]!, at.update, at.path)
+    const fits = (part: SchemaAt): boolean => this.#fits(part, at.update, at.path)
+    if (criterion === 'allOf') return parts.some(fits) ? [] : [jsonChange('TYPE_CHANGED', path)]
+    return parts.every(fits) ? [] : [jsonChange('SUM_TYPE_NARROWED', path)]
   }
 
   #bothCombined(original: Combined, update: Combined, path: string): readonly Incompatibility[] {
@@ -130,10 +127,18 @@ class Comparison {
       return [jsonChange('SUM_TYPE_NARROWED', path)]
     if (before.length === 1 && now.length === 1) return this.#only(before[0]!, now[0]!, path)
     const matched = matchingSize(before.length, (from) =>
-      now.flatMap((part, to) => (this.compare(before[from]!, part, path).length === 0 ? [to] : [])),
+      now.flatMap((part, to) => (this.#fits(before[from]!, part, path) ? [to] : [])),
     )
     if (matched >= Math.min(before.length, now.length)) return []
     return [jsonChange('COMBINED_TYPE_SUBSCHEMAS_CHANGED', path)]
+  }
+
+  /** Whether all that is valid under `original` is under `update`. */
+  #fits(original: SchemaAt, update: SchemaAt, path: string): boolean {
+    this.#trials++
+    const found = this.compare(original, update, path)
+    this.#trials--
+    return found.length === 0
   }
 
   #only(original: SchemaAt, update: SchemaAt, path: string): readonly Incompatibility[] {
@@ -147,9 +152,15 @@ function simplified(shape: Shape): Shape {
   return shape.kind === 'combined' && shape.parts.length === 0 ? { kind: 'empty' } : shape
 }
 
+const distinctParts = new WeakMap<readonly SchemaAt[], readonly SchemaAt[]>()
+
 /** The same part said twice is said once. */
 function distinct(parts: readonly SchemaAt[]): readonly SchemaAt[] {
-  return [...new Map(parts.map((part) => [jsonText(part.json, { sortKeys: true }), part])).values()]
+  const known = distinctParts.get(parts)
+  if (known !== undefined) return known
+  const found = [...new Map(parts.map((part) => [jsonText(part.json, { sortKeys: true }), part])).values()]
+  distinctParts.set(parts, found)
+  return found
 }
 
 function enumDifferences(

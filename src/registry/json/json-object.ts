@@ -12,9 +12,24 @@ interface ObjectSchema {
   readonly document: JsonDocument
 }
 
-interface Context {
+export interface Context {
   readonly path: string
   readonly compare: Compare
+  /** Whether one difference is enough: it is only asked whether there is one. */
+  readonly hasty: boolean
+}
+
+/** What parts of a comparison find, cheap ones before others; in haste no more than the first that finds something. */
+export function differencesOf(
+  parts: readonly (() => readonly Incompatibility[])[],
+  { hasty }: { readonly hasty: boolean },
+): readonly Incompatibility[] {
+  const found: Incompatibility[] = []
+  for (const part of parts) {
+    found.push(...part())
+    if (hasty && found.length > 0) break
+  }
+  return found
 }
 
 export function objectDifferences(
@@ -22,21 +37,27 @@ export function objectDifferences(
   update: ObjectSchema,
   context: Context,
 ): readonly Incompatibility[] {
-  const { path } = context
-  return [
-    ...requiredDifferences(original.json, update.json, path),
-    ...propertyDifferences(original, update, context),
-    ...patternDifferences(original, update, context),
-    ...restDifferences(restOf(original), restOf(update), {
-      path: `${path}/additionalProperties`,
-      names: { removed: 'ADDITIONAL_PROPERTIES_REMOVED', narrowed: 'ADDITIONAL_PROPERTIES_NARROWED' },
-      compare: context.compare,
-    }),
-    ...dependencyDifferences(original, update, context),
-    ...upperBound(original.json, update.json, { path, keyword: 'maxProperties', name: 'MAX_PROPERTIES' }),
-    ...lowerBound(original.json, update.json, { path, keyword: 'minProperties', name: 'MIN_PROPERTIES' }),
-    ...namesDifferences(original, update, context),
-  ]
+  const { path, compare } = context
+  const [before, now] = [original.json, update.json]
+  const additional = {
+    path: `${path}/additionalProperties`,
+    names: { removed: 'ADDITIONAL_PROPERTIES_REMOVED', narrowed: 'ADDITIONAL_PROPERTIES_NARROWED' },
+    compare,
+  } as const
+  return differencesOf(
+    [
+      () => requiredDifferences(before, now, path),
+      () => upperBound(before, now, { path, keyword: 'maxProperties', name: 'MAX_PROPERTIES' }),
+      () => lowerBound(before, now, { path, keyword: 'minProperties', name: 'MIN_PROPERTIES' }),
+      () => propertiesOfOne(original, update, context),
+      () => propertiesOfBoth(original, update, context),
+      () => patternDifferences(original, update, context),
+      () => restDifferences(restOf(original), restOf(update), additional),
+      () => dependencyDifferences(original, update, context),
+      () => namesDifferences(original, update, context),
+    ],
+    context,
+  )
 }
 
 /** Of what is not listed: nothing (`false`), anything (`true`), or what fits a schema. */
@@ -74,35 +95,62 @@ function restOf({ json, document }: ObjectSchema): Rest {
 /** The schemas that a property has to fit which is not listed, or whether it may be there at all. */
 function covering(schema: ObjectSchema, name: string): boolean | readonly SchemaAt[] {
   const patterns = Object.entries(objectOf(schema.json['patternProperties']))
-    .filter(([pattern]) => new RegExp(pattern).test(name))
+    .filter(([pattern]) => matches(pattern, name))
     .map(([, json]) => ({ json: asSchema(json), document: schema.document }))
   if (patterns.length > 0) return patterns
   const rest = restOf(schema)
   return typeof rest === 'boolean' ? rest : [rest]
 }
 
+/** Patterns that are none match nothing: older schemas may have them. */
+function matches(pattern: string, name: string): boolean {
+  try {
+    return new RegExp(pattern).test(name)
+  } catch {
+    return false
+  }
+}
+
 function isPartial({ json }: ObjectSchema): boolean {
   return Object.keys(objectOf(json['patternProperties'])).length > 0
 }
 
-function propertyDifferences(
+/** Properties that came or went. */
+function propertiesOfOne(
   original: ObjectSchema,
   update: ObjectSchema,
   { path, compare }: Context,
 ): readonly Incompatibility[] {
   const before = objectOf(original.json['properties'])
   const now = objectOf(update.json['properties'])
-  const found: Incompatibility[] = []
-  for (const name of new Set([...Object.keys(before), ...Object.keys(now)])) {
-    const at = `${path}/properties/${name}`
-    const [old, young] = [own(before, name), own(now, name)]
-    const from = old === undefined ? undefined : { json: asSchema(old), document: original.document }
-    const to = young === undefined ? undefined : { json: asSchema(young), document: update.document }
-    if (from !== undefined && to !== undefined) found.push(...compare(from, to, at))
-    else if (to !== undefined) found.push(...added(to, { original, update, name, path: at, compare }))
-    else if (from !== undefined) found.push(...removed(from, { update, name, path: at, compare }))
-  }
-  return found
+  const gone = Object.entries(before).flatMap(([name, json]) => {
+    if (Object.hasOwn(now, name)) return []
+    const property = { json: asSchema(json), document: original.document }
+    return removed(property, { update, name, path: `${path}/properties/${name}`, compare })
+  })
+  const come = Object.entries(now).flatMap(([name, json]) => {
+    if (Object.hasOwn(before, name)) return []
+    const property = { json: asSchema(json), document: update.document }
+    return added(property, { original, update, name, path: `${path}/properties/${name}`, compare })
+  })
+  return [...gone, ...come]
+}
+
+function propertiesOfBoth(
+  original: ObjectSchema,
+  update: ObjectSchema,
+  context: Context,
+): readonly Incompatibility[] {
+  const before = objectOf(original.json['properties'])
+  const now = objectOf(update.json['properties'])
+  const parts = Object.keys(before)
+    .filter((name) => Object.hasOwn(now, name))
+    .map((name) => () => {
+      const from = { json: asSchema(before[name]), document: original.document }
+      const to = { json: asSchema(now[name]), document: update.document }
+      return context.compare(from, to, `${context.path}/properties/${name}`)
+    })
+  return differencesOf(parts, context)
 }
 
 function added(

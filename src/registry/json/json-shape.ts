@@ -111,8 +111,18 @@ function siblingsOf({ json, document }: SchemaAt): JsonObject | undefined {
   return facetsOf(siblings).length > 0 ? siblings : undefined
 }
 
+/** Made once, so that the parts of a schema stay the same objects. */
+const shapes = new WeakMap<JsonObject, Shape>()
+
 function shapeOfKeywords(json: JsonObject, document: JsonDocument): Shape {
-  const facets = facetsOf(json)
+  const known = shapes.get(json)
+  if (known !== undefined) return known
+  const shape = shapeOfFacets(facetsOf(json), document)
+  shapes.set(json, shape)
+  return shape
+}
+
+function shapeOfFacets(facets: readonly JsonObject[], document: JsonDocument): Shape {
   if (facets.length === 0) return { kind: 'empty' }
   if (facets.length === 1) return shapeOfFacet(facets[0]!, document)
   return { kind: 'combined', criterion: 'allOf', parts: facets.map((facet) => ({ json: facet, document })) }

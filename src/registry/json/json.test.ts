@@ -246,3 +246,29 @@ test('references lead to other schemas by name, by their ids, and to parts of th
     )
   }
 })
+
+test('comparing costs what schemas hold, not how many ways lead through them', () => {
+  // Each part may be any of the parts: the pairs to compare are many, the ways to them are without number.
+  const names = Array.from({ length: 12 }, (_, index) => `part${index}`)
+  const anyPart = { anyOf: names.map((name) => ({ $ref: `#/$defs/${name}` })) }
+  const whole = (type: string): object => ({
+    $ref: '#/$defs/part0',
+    $defs: Object.fromEntries(
+      names.map((name) => [
+        name,
+        {
+          type: 'object',
+          properties: {
+            [name]: { type },
+            first: anyPart,
+            second: { ...anyPart },
+            third: { type: 'array', items: { ...anyPart } },
+          },
+          required: [name],
+        },
+      ]),
+    ),
+  })
+  assert.deepEqual(differences(whole('integer'), whole('number')), [])
+  assert.notDeepEqual(differences(whole('number'), whole('integer')), [])
+})
