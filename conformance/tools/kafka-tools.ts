@@ -16,6 +16,7 @@ const mainClasses = {
   'kafka-transactions': 'org.apache.kafka.tools.TransactionsCommand',
   'kafka-get-offsets': 'org.apache.kafka.tools.GetOffsetShell',
   'kafka-configs': 'kafka.admin.ConfigCommand',
+  'kafka-acls': 'org.apache.kafka.tools.AclCommand',
 } as const
 
 export type KafkaTool = keyof typeof mainClasses
