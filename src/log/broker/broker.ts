@@ -9,6 +9,7 @@ import { brokerRoutes } from './broker-routes.ts'
 import { ServerConnection } from './client-connection.ts'
 import { ClientFigures } from './client-figures.ts'
 import { startCoordinators } from './coordinator-driver.ts'
+import { GroupSettings } from './coordinators/group-settings.ts'
 import type { CoordinatorEnvironment } from './coordinator-services.ts'
 import { FetchSessions } from './fetch-sessions.ts'
 import { BufferPool } from './buffer-pool.ts'
@@ -183,9 +184,10 @@ class RunningBroker implements Broker {
     const { world, config, logDirectory, dataPath, report, listeners } = this.#options
     const { clock, random, disk } = world
     const scramUsers = ScramUsers.open({ disk, dataPath, random })
+    const groupSettings = GroupSettings.open({ disk, dataPath, config })
     const quotas = new ClientQuotas(QuotaRules.open(disk, join(dataPath, 'millrace-quotas.json')), config)
     const authorizer = openAuthorizer({ world, dataPath, config, report, metrics: this.#counters })
-    this.#documents.push(scramUsers, quotas.rules)
+    this.#documents.push(scramUsers, groupSettings, quotas.rules)
     if (authorizer.rules !== undefined) this.#documents.push(authorizer.rules)
     this.#limits = new ConnectionLimits({ config, quotas, nowMs: clock.monotonicMs() })
     const environment: CoordinatorEnvironment = {
@@ -214,6 +216,7 @@ class RunningBroker implements Broker {
       }),
       buffers: this.#pool,
       scramUsers,
+      groupSettings,
     }
     this.#coordinators = await startCoordinators(environment)
     this.#router = new Router({ routes: brokerRoutes(), services: { ...environment, ...this.#coordinators } })
