@@ -155,6 +155,12 @@ function commandSuite(options: {
       (await json<{ group: string }[]>(['groups', 'list', ...args])).map((one) => one.group)
     assert.deepEqual(await listed(), ['readers'])
     assert.deepEqual(await listed('--all'), ['millrace.a-job.a-step.0', 'readers'])
+    const trimmed = ['topics', 'delete-records', 'read', '--before', 'offset:2']
+    assert.deepEqual(await json(trimmed), [{ topic: 'read', partition: 0, start: 2 }])
+    assert.match(
+      (await run(['topics', 'delete-records', 'read', '--before', 'offset:99'])).err,
+      /OUT_OF_RANGE/,
+    )
     await ok(['groups', 'delete', 'readers', '--topic', 'read'])
     await ok(['groups', 'reset', 'readers', 'read'])
     await ok(['groups', 'delete', 'readers'])
@@ -357,7 +363,7 @@ function commandSuite(options: {
           },
       )
     const read = lines.filter(({ file, kind }) => kind === 'record' && file.includes('read-0'))
-    assert.equal(read.length, 10)
+    assert.ok(read.length >= 8, 'what was deleted may still lie there')
     assert.ok(lines.some(({ kind }) => kind === 'aborted-transaction'))
     assert.ok(lines.some(({ kind }) => kind === 'producer'))
     assert.ok(

@@ -1,9 +1,11 @@
-import { type Command, Option } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { DeletePosition } from '../server/delete-records.ts'
 import { wholeNumber } from './address.ts'
 import { withClient } from './cluster.ts'
 import { printConfigs } from './configs.ts'
 import { printRows, renderFields, terminal } from './output.ts'
 import { type ClusterOptions, withCluster } from './process-options.ts'
+import { readReset } from './groups.ts'
 import { examples, readSetting, repeated } from './settings.ts'
 
 export function addTopics(program: Command): void {
@@ -143,6 +145,33 @@ export function addTopics(program: Command): void {
       await withClient(options, (client) => createPartitions(client, topic, total))
       terminal.note(`millrace: ${topic} has ${total} partitions`)
     })
+  withCluster(topics.command('delete-records').argument('<TOPIC>'))
+    .description('Deletes the oldest records of a topic: what lies before an offset, a time, or all of them.')
+    .addOption(
+      new Option('--before <WHERE>', 'latest, a time as 2026-01-31T12:00:00Z, or offset:N')
+        .argParser(readBefore)
+        .makeOptionMandatory(),
+    )
+    .addOption(new Option('--partition <N>', 'only of this one').argParser(wholeNumber(0)))
+    .addHelpText('after', examples('millrace topics delete-records orders --before 2026-01-31T12:00:00Z'))
+    .action(
+      async (
+        topic: string,
+        options: ClusterOptions & { readonly before: DeletePosition; readonly partition?: number },
+      ) => {
+        const { deleteRecordsBefore } = await import('../server/delete-records.ts')
+        const { before, partition, json } = options
+        const done = await withClient(options, (client) =>
+          deleteRecordsBefore(client, {
+            topic,
+            before,
+            ...(partition !== undefined && { partitions: [partition] }),
+          }),
+        )
+        const rows = done.map(({ startOffset, ...one }) => ({ ...one, start: startOffset }))
+        printRows(rows, { columns: ['topic', 'partition', 'start'], json, none: 'no partitions' })
+      },
+    )
   withCluster(topics.command('delete').argument('<TOPIC...>'))
     .description('Deletes topics and all their records.')
     .addHelpText('after', examples('millrace topics delete orders'))
@@ -151,4 +180,12 @@ export function addTopics(program: Command): void {
       await withClient(options, (client) => deleteTopics(client, names))
       terminal.note(`millrace: deleted ${names.join(', ')}`)
     })
+}
+
+/** Reads up to where records go. */
+function readBefore(text: string): DeletePosition {
+  const position = readReset(text)
+  if (position === 'latest') return position
+  if (typeof position === 'object' && !('shift' in position)) return position
+  throw new InvalidArgumentError(`Expected latest, a time or offset:N, not ${JSON.stringify(text)}.`)
 }

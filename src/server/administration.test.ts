@@ -96,6 +96,17 @@ describe('over REST', () => {
     assert.equal((await ok('POST', '/api/v1/groups/readers/reset', early))[0].offset, 0)
     const wrong = await ask('POST', '/api/v1/groups/readers/reset', { ...to, to: 'whenever' })
     assert.deepEqual([wrong.status, wrong.json.code], [400, 'MR_BAD_REQUEST'])
+    const { json: deleted } = await ask('POST', '/api/v1/topics/orders/delete-records', {
+      before: { offset: 2 },
+      partitions: [0],
+    })
+    assert.deepEqual(deleted.code ?? deleted, 'MR_KAFKA_REFUSED', 'the topic is compacted, not deleted from')
+    await ok('PATCH', '/api/v1/configs/topic/orders', { delete: ['cleanup.policy'] })
+    assert.deepEqual(await ok('POST', '/api/v1/topics/orders/delete-records', { before: 'latest' }), [
+      { topic: 'orders', partition: 0, startOffset: 4 },
+      { topic: 'orders', partition: 1, startOffset: 0 },
+      { topic: 'orders', partition: 2, startOffset: 0 },
+    ])
     await ok('DELETE', '/api/v1/groups/readers/offsets/orders')
     await ok('POST', '/api/v1/groups/readers/reset', { ...to, to: 'earliest' })
     await ok('DELETE', '/api/v1/groups/readers')

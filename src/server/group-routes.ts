@@ -1,9 +1,8 @@
 import type { FastifyInstance } from 'fastify'
-import { MillraceError } from '../base/millrace-error.ts'
 import type { LogClient } from '../log/client/log-client.ts'
 import { viewGroup, viewGroups } from './group-view.ts'
 import { groupNotFound } from './not-found.ts'
-import { arrayOf, holding, NATURAL, object, oneOf, operation, TEXT } from './openapi.ts'
+import { arrayOf, holding, NATURAL, object, oneOf, operation, TEXT, timeOf } from './openapi.ts'
 import { deleteGroup, deleteGroupOffsets, resetGroup, type ResetPosition } from './reset-group.ts'
 
 interface ByGroup {
@@ -94,10 +93,5 @@ export function groupRoutes(app: FastifyInstance, client: LogClient): void {
 function positionOf(to: ResetBody['to']): ResetPosition {
   if (typeof to !== 'string') return to
   if (to === 'earliest' || to === 'latest') return to
-  const timeMs = Date.parse(to)
-  if (!Number.isNaN(timeMs)) return { timeMs }
-  throw new MillraceError({
-    code: 'MR_BAD_REQUEST',
-    message: `to is ${JSON.stringify(to)}; it has to be earliest, latest, a time such as 2026-01-31T12:00:00Z, { offset } or { shift }.`,
-  })
+  return { timeMs: timeOf('to', to) }
 }

@@ -1,6 +1,7 @@
 /** The description of the REST API, made from the routes themselves, and words for their schemas. */
 import swagger from '@fastify/swagger'
 import type { FastifyInstance, FastifySchema } from 'fastify'
+import { MillraceError } from '../base/millrace-error.ts'
 
 /** Has to be there before the routes; they are described by their `schema`, those without tags are left out. */
 export async function describeApi(app: FastifyInstance): Promise<void> {
@@ -99,4 +100,14 @@ export function operation(options: {
       '5xx': ERROR,
     },
   }
+}
+
+/** Reads a time that a field of a request holds. */
+export function timeOf(field: string, text: string): number {
+  const timeMs = Date.parse(text)
+  if (!Number.isNaN(timeMs)) return timeMs
+  throw new MillraceError({
+    code: 'MR_BAD_REQUEST',
+    message: `${field} is ${JSON.stringify(text)}, which is no time such as 2026-01-31T12:00:00Z, and no word that is known here.`,
+  })
 }

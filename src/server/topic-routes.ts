@@ -8,9 +8,10 @@ import {
 } from '../log/client/config-admin.ts'
 import type { LogClient } from '../log/client/log-client.ts'
 import { describeProducers } from '../log/client/transaction-admin.ts'
+import { deleteRecordsBefore } from './delete-records.ts'
 import { viewTopic, viewTopics } from './log-view.ts'
 import { topicNotFound } from './not-found.ts'
-import { arrayOf, COUNT, holding, object, oneOf, operation, TEXT, TEXTS } from './openapi.ts'
+import { arrayOf, COUNT, holding, NATURAL, object, oneOf, operation, TEXT, TEXTS, timeOf } from './openapi.ts'
 
 interface ByTopic {
   Params: { topic: string }
@@ -91,6 +92,28 @@ export function topicRoutes(app: FastifyInstance, client: LogClient): void {
       await createPartitions(client, params.topic, body.total)
       return reply.code(204).send()
     },
+  )
+  app.post<ByTopic & { Body: { before: string | { offset: number }; partitions?: number[] } }>(
+    '/api/v1/topics/:topic/delete-records',
+    {
+      schema: operation({
+        tag: 'topics',
+        summary:
+          'Deletes the oldest records: all of them (`latest`), those before a time (ISO 8601), or before an offset.',
+        body: object({
+          'before!': { anyOf: [TEXT, object({ 'offset!': NATURAL })] },
+          partitions: arrayOf(NATURAL),
+        }),
+        answer: arrayOf(holding('topic', 'partition', 'startOffset')),
+      }),
+    },
+    ({ params: { topic }, body: { before, ...rest } }) =>
+      deleteRecordsBefore(client, {
+        topic,
+        before:
+          typeof before === 'string' && before !== 'latest' ? { timeMs: timeOf('before', before) } : before,
+        ...rest,
+      }),
   )
   app.get<ByTopic>(
     '/api/v1/topics/:topic/producers',
