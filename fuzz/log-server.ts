@@ -42,7 +42,7 @@ tell({ kind: 'ready', host: broker.host, port: broker.port })
 
 function memory(collect: boolean): ServerMemory {
   const { gc } = globalThis
-  if (collect && gc !== undefined) for (let round = 0; round < 3; round++) void gc()
+  if (collect && gc !== undefined) for (let round = 0; round < 3; round++) gc()
   const { rss, heapUsed, external } = process.memoryUsage()
   const { connections } = broker.metrics()
   return { residentBytes: rss, heapBytes: heapUsed, outsideHeapBytes: external, connections }
