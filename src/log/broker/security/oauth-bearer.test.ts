@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import { exportJWK, generateKeyPair, type CryptoKey, SignJWT, UnsecuredJWT } from 'jose'
 import { writeWhole } from '../../../world/files.ts'
 import { Simulation } from '../../../world/simulated/simulation.ts'
-import type { World } from '../../../world/world.ts'
+import type { HttpRequest, World } from '../../../world/world.ts'
 import { oauthBearerMechanism, type OAuthBearerSettings } from './oauth-bearer.ts'
 import type { SaslStep } from './sasl-exchange.ts'
 
@@ -149,5 +149,38 @@ describe('OAUTHBEARER', () => {
         reports.filter((event) => event !== 'signing keys read'),
         ['signing keys could not be read'],
       )
+    }))
+
+  test('keys come from a server too; while that fails the ones from before are used', () =>
+    withWorld(async ({ world, reports, token, pass }) => {
+      const answers = [
+        { status: 200, body: await keySet(0) },
+        { status: 500, body: '' },
+        { status: 200, body: await keySet(1) },
+      ]
+      const asked: unknown[] = []
+      const network = {
+        ...world.network,
+        http: ({ url, ca }: HttpRequest) => {
+          asked.push([url, ca])
+          return Promise.resolve(answers.shift()!)
+        },
+      }
+      const jwks = 'https://issuer.test/keys'
+      const report = (_level: string, event: string): void => void reports.push(event)
+      const settings = { jwks, jwksCa: 'PEM', jwksRefreshMs: 60_000 }
+      const mechanism = oauthBearerMechanism({ ...settings, world: { ...world, network }, report })
+      const login = async (key: number): Promise<string> => {
+        const message = Buffer.from(`n,,\u0001auth=Bearer ${await token({}, key)}\u0001\u0001`)
+        return (await mechanism.begin().step(message)).kind
+      }
+      assert.deepEqual(await Promise.all([login(0), login(0), login(0)]), Array(3).fill('succeeded'))
+      assert.deepEqual(asked, [[jwks, 'PEM']], 'many at once ask once')
+      pass(60_000)
+      assert.equal(await login(0), 'succeeded')
+      pass(10_000)
+      assert.equal(await login(0), 'challenge', 'the issuer has taken its key back')
+      assert.equal(await login(1), 'succeeded')
+      assert.equal(asked.length, 3)
     }))
 })
