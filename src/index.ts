@@ -83,7 +83,7 @@ export type {
   ListenerTlsOptions,
   OAuthBearerOptions,
 } from './log/broker/security/listener-options.ts'
-export { serve, type Served, type ServeOptions } from './server/serve.ts'
+export { serve, type Served, type ServedMirror, type ServeOptions } from './server/serve.ts'
 export { startMirror } from './mirror/start-mirror.ts'
 export type {
   Mirror,

@@ -1,8 +1,9 @@
 import { resolve } from 'node:path'
 import { messageOf, MillraceError } from '../base/millrace-error.ts'
 import { processSettings, type ProcessSettings } from '../config/process-settings.ts'
-import type { Served } from '../server/serve.ts'
-import { type Address, formatAddress } from './address.ts'
+import type { MirrorConfig } from '../config/settings.ts'
+import type { Served, ServedMirror } from '../server/serve.ts'
+import { type Address, formatAddress, parseBootstrap } from './address.ts'
 import { securityOf } from './cluster.ts'
 import { loadConfig } from './config-file.ts'
 import { terminal } from './output.ts'
@@ -29,6 +30,7 @@ export async function settingsOf(options: ProcessOptions): Promise<ProcessSettin
       options.allowAnonymousBeyondLoopback ?? settings.allowAnonymousBeyondLoopback,
     log: { level: logLevel ?? settings.log.level, format: logFormat ?? settings.log.format },
     broker: settings.broker,
+    mirrors: settings.mirrors,
   }
 }
 
@@ -53,10 +55,25 @@ export async function serveProcess(
       allowAnonymousBeyondLoopback: settings.allowAnonymousBeyondLoopback,
       report: reportLog(log),
       ...(kafka === undefined ? embedded : { kafka, security }),
+      mirrors: await Promise.all(settings.mirrors.map(mirrorOptions)),
     })
   } catch (error) {
     throw error instanceof MillraceError ? withFlag(error, settings) : error
   }
+}
+
+/** One side of a mirror is the log of the process, the other one is named. */
+async function mirrorOptions({ from, to, kafkaConfig, ...rest }: MirrorConfig): Promise<ServedMirror> {
+  const bootstrap = from ?? to
+  if (bootstrap === undefined || (from !== undefined && to !== undefined)) {
+    throw new MillraceError({
+      code: 'MR_CONFIG_INVALID',
+      message: 'a mirror of the configuration names either the cluster to copy to, or the one to copy from.',
+      fix: 'Give mirrors[] one of `to` and `from`; the other side is the log of this process.',
+    })
+  }
+  const other = { bootstrap: parseBootstrap(bootstrap), security: await securityOf(kafkaConfig) }
+  return { ...rest, ...(from === undefined ? { to: other } : { from: other }) }
 }
 
 /** Reads certificates anew at SIGHUP; the log reports what came of it. */

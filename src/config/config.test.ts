@@ -36,6 +36,7 @@ const whole = defineConfig({
   http: false,
   log: { level: 'info' },
   broker: { 'num.partitions': 3, 'log.retention.ms': '60000', 'super.users': 'User:ada' },
+  mirrors: [{ to: 'central:9092', kafkaConfig: 'central.properties', topics: ['*'] }],
 })
 
 describe('a configuration', () => {
@@ -70,6 +71,7 @@ describe('a configuration', () => {
         allowAnonymousBeyondLoopback: false,
         log: { level: 'info', format: 'auto' },
         broker: { 'num.partitions': 3, 'log.retention.ms': '60000', 'super.users': 'User:ada' },
+        mirrors: [{ to: 'central:9092', kafkaConfig: '/etc/central.properties', topics: ['*'] }],
       },
     )
     assert.deepEqual(processSettings({}), {
@@ -79,6 +81,7 @@ describe('a configuration', () => {
       allowAnonymousBeyondLoopback: false,
       log: { level: 'warn', format: 'auto' },
       broker: {},
+      mirrors: [],
     })
   })
 

@@ -7,7 +7,7 @@ import type {
 } from '../log/broker/security/listener-options.ts'
 import { type Address, readAddress } from './address.ts'
 import type { CheckedConfig } from './check-config.ts'
-import { type ListenerConfig, SETTINGS } from './settings.ts'
+import { type ListenerConfig, type MirrorConfig, SETTINGS } from './settings.ts'
 
 export type LogFormat = (typeof SETTINGS.log.fields.format.oneOf)[number]
 export type LogLevel = (typeof SETTINGS.log.fields.level.oneOf)[number]
@@ -24,6 +24,7 @@ export interface ProcessSettings {
   readonly allowAnonymousBeyondLoopback: boolean
   readonly log: { readonly level: LogLevel; readonly format: LogFormat }
   readonly broker: Partial<BrokerConfig>
+  readonly mirrors: readonly MirrorConfig[]
 }
 
 /** Fills the defaults in. `resolvePath` makes a path of the file one of the process. */
@@ -31,7 +32,7 @@ export function processSettings(
   config: CheckedConfig,
   resolvePath: (path: string) => string = (path) => path,
 ): ProcessSettings {
-  const { data, listen, listeners, http, schemaRegistry, httpToken, log, broker } = config
+  const { data, listen, listeners, http, schemaRegistry, httpToken, log, broker, mirrors = [] } = config
   return {
     // The default lies where the process is started, also when a file elsewhere is used.
     data: data === undefined ? SETTINGS.data.default : resolvePath(data),
@@ -49,6 +50,7 @@ export function processSettings(
       format: log?.format ?? SETTINGS.log.fields.format.default,
     },
     broker: (broker ?? {}) as Partial<BrokerConfig>,
+    mirrors: mirrors.map((mirror) => withPaths(mirror, ['kafkaConfig'], resolvePath)),
   }
 }
 

@@ -179,6 +179,65 @@ export const SETTINGS = {
       },
     },
   },
+  mirrors: {
+    kind: 'list',
+    unset: 'none',
+    doc: 'Topics that the process copies between its own log and other clusters, all the time: docs/mirror.md. They wait while the other side is away.',
+    of: {
+      kind: 'group',
+      doc: 'A mirror to another cluster (`to`), or from one (`from`).',
+      fields: {
+        to: {
+          kind: 'text',
+          unset: 'the log of this process',
+          doc: 'The cluster to copy to: `HOST:PORT`, several separated by commas.',
+        },
+        from: { kind: 'text', unset: 'the log of this process', doc: 'The cluster to copy from.' },
+        kafkaConfig: {
+          kind: 'text',
+          path: 'file',
+          unset: 'no TLS, and nobody is asked',
+          doc: 'TLS and SASL of the other cluster: the .properties of a Java client.',
+        },
+        topics: {
+          kind: 'list',
+          required: true,
+          of: { kind: 'text', doc: 'A name, with `*` and `?`, or `/a regular expression/`.' },
+          doc: 'The topics to copy.',
+        },
+        exclude: {
+          kind: 'list',
+          of: { kind: 'text', doc: 'A pattern.' },
+          unset: 'none',
+          doc: 'Topics to leave out.',
+        },
+        groups: {
+          kind: 'list',
+          of: { kind: 'text', doc: 'A pattern.' },
+          unset: 'none',
+          doc: 'Consumer groups whose offsets are carried over.',
+        },
+        prefix: { kind: 'text', unset: 'nothing', doc: 'Put before a topic’s name at the target.' },
+        name: {
+          kind: 'text',
+          unset: 'the source’s cluster id',
+          doc: 'Under which the target keeps the progress. Two mirrors of one source to one target need different names.',
+        },
+        offsets: {
+          kind: 'choice',
+          oneOf: ['auto', 'identical', 'translated'],
+          default: 'auto',
+          doc: 'Whether records keep their offsets: where the target is empty, always, never.',
+        },
+        onLost: {
+          kind: 'choice',
+          oneOf: ['stop', 'skip'],
+          default: 'stop',
+          doc: 'What to do when the source has deleted what was not copied yet.',
+        },
+      },
+    },
+  },
   http: {
     kind: 'address',
     orFalse: true,
@@ -230,6 +289,8 @@ export const SETTINGS = {
 export type MillraceConfig = ValuesOf<typeof SETTINGS>
 
 export type ListenerConfig = NonNullable<MillraceConfig['listeners']>[number]
+
+export type MirrorConfig = NonNullable<MillraceConfig['mirrors']>[number]
 
 /** The whole of a file as one setting. */
 export const ROOT: GroupSetting = {

@@ -87,6 +87,8 @@ class RunningMirror implements Mirror {
   #state: MirrorStatus['state'] = 'starting'
   #problem: string | undefined
   #owner = false
+  /** The side that no connection could be made to yet. */
+  #unreached: 'source' | 'target' | undefined
   #failures = 0
 
   constructor(options: MirrorOptions) {
@@ -180,16 +182,16 @@ class RunningMirror implements Mirror {
   }
 
   #connect({ bootstrap, security }: MirrorCluster, side: 'source' | 'target'): Promise<LogClient> {
-    const signal = this.#aborted.signal
+    this.#unreached = side
     return connectClient({
       world: this.#world,
       bootstrap,
       clientId: `millrace-mirror-${side}`,
       requestTimeoutMs: REQUEST_TIMEOUT_MS,
       ...(security !== undefined && { security }),
-    }).catch((error: unknown) => {
-      if (!signal.aborted) this.#problem = `${side}: ${messageOf(error)}`
-      throw error
+    }).then((client) => {
+      this.#unreached = undefined
+      return client
     })
   }
 
@@ -237,7 +239,7 @@ class RunningMirror implements Mirror {
 
   async #waitAfter(error: unknown): Promise<void> {
     this.#state = 'waiting'
-    this.#problem = messageOf(error)
+    this.#problem = `${this.#unreached === undefined ? '' : `the ${this.#unreached} is away: `}${messageOf(error)}`
     const pauseMs = Math.min(
       RETRY_MS_MAX,
       backoffMs(this.#world.random, this.#failures) * 2 ** Math.max(0, this.#failures - 5),

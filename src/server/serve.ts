@@ -2,7 +2,7 @@
  * One Millrace process: the embedded log (or a client of another cluster), the REST server, and the jobs that are
  * started in it. The command and `npm start` are built on this; an application may as well use its parts alone.
  */
-import { MillraceError } from '../base/millrace-error.ts'
+import { messageOf, MillraceError } from '../base/millrace-error.ts'
 import { type Report, reportNothing } from '../base/report.ts'
 import type { BrokerConfig } from '../log/broker/broker-config.ts'
 import type { ListenerOptions } from '../log/broker/security/listener-options.ts'
@@ -11,6 +11,7 @@ import type { CertificateReload, RunningListener } from '../log/broker/security/
 import { startLog, type RunningLog } from '../log/broker/start-log.ts'
 import type { LogClient } from '../log/client/client.ts'
 import type { ClientSecurity } from '../log/client/security.ts'
+import type { Mirror, MirrorCluster, MirrorOptions } from '../mirror/mirror-options.ts'
 import type { Job } from '../stream/graph/plan.ts'
 import type { RunJobOptions } from '../stream/runtime/job-options.ts'
 import type { RunningJob } from '../stream/runtime/run-job.ts'
@@ -43,8 +44,16 @@ export interface ServeOptions {
   readonly schemaRegistry?: { readonly host: string; readonly port: number }
   /** What requests over HTTP have to show. Default: nothing. */
   readonly httpToken?: string
+  /** Topics that are copied all the time. Default: none. */
+  readonly mirrors?: readonly ServedMirror[]
   /** Hears what happens; default: nobody. */
   readonly report?: Report
+}
+
+/** A mirror between the process's log, where a side is left out, and another cluster. */
+export interface ServedMirror extends Omit<MirrorOptions, 'from' | 'to' | 'once' | 'world' | 'report'> {
+  readonly from?: MirrorCluster
+  readonly to?: MirrorCluster
 }
 
 export interface Served extends AsyncDisposable {
@@ -57,6 +66,8 @@ export interface Served extends AsyncDisposable {
   /** Of the schema registry, as clients want it; undefined without HTTP. */
   readonly registryUrl: string | undefined
   readonly client: LogClient
+  /** In the order of the options. One that has ended by itself is reported, and ends nothing else. */
+  readonly mirrors: readonly Mirror[]
   /** Rejects when the embedded log ends by itself. */
   readonly logEnded: Promise<never>
   /** Takes new certificates of the embedded log's listeners from their files at once. */
@@ -99,6 +110,11 @@ export async function serve(options: ServeOptions): Promise<Served> {
   const access = log?.internal ?? { bootstrap, ...(options.security && { security: options.security }) }
   const client = await connectClient({ world, clientId: 'millrace-admin', ...access })
   started.defer(() => client.close())
+  const mirrors = await Promise.all(
+    (options.mirrors ?? []).map(async (mirror) =>
+      started.use(await startServedMirror({ from: access, to: access, ...mirror, world, report })),
+    ),
+  )
   const jobs = new JobRegistry()
   const registry = started.use(lazyRegistry(client, report))
   const server =
@@ -123,6 +139,7 @@ export async function serve(options: ServeOptions): Promise<Served> {
     url: server?.url,
     registryUrl: registryServer?.url ?? (server && `${server.url}/registry`),
     client,
+    mirrors,
     logEnded: log === undefined ? new Promise(() => {}) : endedByItself(log),
     reloadCertificates: async () => (await log?.reloadCertificates()) ?? [],
     async run(job, jobOptions) {
@@ -189,6 +206,15 @@ function refuseOpenHttp(options: ServeOptions): void {
       peer: `${address.host}:${address.port}`,
     })
   }
+}
+
+async function startServedMirror(options: MirrorOptions): Promise<Mirror> {
+  const { startMirror } = await import('../mirror/start-mirror.ts')
+  const mirror = await startMirror(options)
+  mirror.ended.catch((error: unknown) =>
+    options.report?.('error', 'mirror: ended', { name: mirror.name, reason: messageOf(error) }),
+  )
+  return mirror
 }
 
 async function endedByItself(log: RunningLog): Promise<never> {
