@@ -205,6 +205,15 @@ describe('the registry over HTTP', () => {
   test('is below the address of REST too, and tells nothing to pages of others', async () => {
     const below = await fetch(`${served.url}/registry/subjects`)
     assert.ok(((await below.json()) as string[]).includes('user-value'))
+    // Java's client asks with a slash at the end.
+    for (const base of [served.registryUrl, `${served.url}/registry`]) {
+      const verdict = await fetch(`${base}/compatibility/subjects/user-value/versions/`, {
+        method: 'POST',
+        body: JSON.stringify({ schema: USER }),
+        headers: { 'content-type': 'application/vnd.schemaregistry.v1+json' },
+      })
+      assert.deepEqual(await verdict.json(), { is_compatible: true })
+    }
     assert.equal(
       (await fetch(`${served.url}/registry/nothing`)).headers.get('content-type')?.includes('vnd'),
       true,

@@ -67,8 +67,8 @@ export async function restServer(options: ServerOptions): Promise<FastifyInstanc
     logger: false,
     forceCloseConnections: true,
     bodyLimit: 1024 * 1024,
-    // Topics have up to 249 characters, subjects are made of their names and others.
-    routerOptions: { maxParamLength: 2_000 },
+    // Topics have up to 249 characters, subjects are made of their names and others; some clients end a path with a slash.
+    routerOptions: { maxParamLength: 2_000, ignoreTrailingSlash: true },
     // A body may be left out, or be null; a number is no name.
     ajv: { customOptions: { allowUnionTypes: true, coerceTypes: false } },
   })
