@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { connectClient, type LogClient } from '../src/log/client/client.ts'
+import { throwIfError } from '../src/log/client/kafka-error.ts'
 import { createProducer } from '../src/log/client/producer.ts'
 import { createTransactionalProducer } from '../src/log/client/transaction.ts'
 import { consumerGroupHeartbeatApi } from '../src/log/protocol/apis/consumer-group-heartbeat.ts'
@@ -170,9 +171,10 @@ function commandSuite(options: {
   it('groups of the newer protocol are shown with their members', async () => {
     await ok(['topics', 'create', 'joined', '--partitions', '2'])
     const member = { groupId: 'newer', memberId: randomUUID(), memberEpoch: 0 }
-    const heartbeat = (changed: object): Promise<{ errorCode: number; memberEpoch: number }> =>
-      client.retry(() =>
-        client.request(
+    const node = { group: 'newer' }
+    const heartbeat = (changed: object): Promise<void> =>
+      client.retry(async () => {
+        const { errorCode } = await client.request(
           consumerGroupHeartbeatApi,
           {
             ...member,
@@ -181,10 +183,12 @@ function commandSuite(options: {
             topicPartitions: [],
             ...changed,
           },
-          { node: { group: 'newer' } },
-        ),
-      )
-    assert.equal((await heartbeat({})).errorCode, 0)
+          { node },
+        )
+        if (errorCode !== 0) client.forgetCoordinator(node)
+        throwIfError(errorCode, { doing: 'heartbeating' })
+      })
+    await heartbeat({})
     const group = await json<{ type: string; members: { memberId: string }[] }>([
       'groups',
       'describe',
@@ -197,6 +201,15 @@ function commandSuite(options: {
     )
     const listed = await ok(['groups', 'list'])
     assert.match(listed.out, /^newer +consumer +\w+ +1 +0$/m)
+    await ok(['configs', 'set', 'group', 'newer', 'consumer.session.timeout.ms=50000'])
+    const own = (await json<Config[]>(['configs', 'describe', 'group', 'newer'])).filter(
+      ({ source }) => source === 'group',
+    )
+    assert.deepEqual(
+      own.map(({ name, value }) => `${name}=${value}`),
+      ['consumer.session.timeout.ms=50000'],
+    )
+    await ok(['configs', 'delete', 'group', 'newer', 'consumer.session.timeout.ms'])
     await heartbeat({ memberEpoch: -1 })
     await ok(['groups', 'delete', 'newer'])
   })
