@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { WireClient } from '../src/log/broker/wire-client.test-kit.ts'
 import { nodeWorld } from '../src/world/node.ts'
 import { expectSuccess } from './tools/command.ts'
@@ -69,6 +70,7 @@ test("Kafka's command line tools", async (t) => {
     const name = `${target.prefix}members`
     await members.coordinatorReady()
     await members.join('members', 'first', ['tools'], { instanceId: 'one' })
+    await sleep(1_100) // Kafka assigns once a second at most.
     await members.join('members', 'second', ['tools'], { serverAssignor: 'range' })
     const describe = (...args: string[]): Promise<string> =>
       run('kafka-consumer-groups', [...bootstrap, '--describe', '--group', name, ...args])
