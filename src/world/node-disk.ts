@@ -44,7 +44,14 @@ export class NodeDisk implements Disk {
   }
 
   remove(path: string): void {
-    attempt(path, () => fs.rmSync(path, { recursive: true, force: true }))
+    attempt(path, () => {
+      try {
+        // Nearly always a file, for which this is five times as fast.
+        fs.unlinkSync(path)
+      } catch (error) {
+        if (codeOf(error) !== 'ENOENT') fs.rmSync(path, { recursive: true, force: true })
+      }
+    })
   }
 
   syncDirectory(path: string): Promise<void> {

@@ -7,6 +7,8 @@ import {
 import type { LogFile } from './open-files.ts'
 
 const MAGIC_POSITION = 16
+/** Behind batches of this size, only the next header is read where nothing else is looked at. */
+const SKIPPED_FROM_BYTES = 8_192
 /** The indexes keep offsets as 32-bit distances from the segment's first. */
 const OFFSETS_MAX = 2 ** 31 - 1
 
@@ -25,6 +27,8 @@ export class BatchScanner {
   #chunkLength = 0
   #next: number
   #position = 0
+  /** Of the batch that `next` returned last. */
+  #sizeBytes = 0
   #minBaseOffset: number
   /** Why the scan ended before the end of the file; undefined while all was well. */
   problem: string | undefined
@@ -66,9 +70,10 @@ export class BatchScanner {
   next(): BatchHeader | undefined {
     const position = this.#next
     const left = this.#end - position
+    const headerOnly = this.#verifyFromOffset === Infinity || this.#minBaseOffset < this.#verifyFromOffset
     if (left === 0 || this.problem !== undefined) return undefined
     if (left < BATCH_HEADER_BYTES) return this.#stop(`only ${left} bytes of a batch's header are there`)
-    let at = this.#ensure(position, BATCH_HEADER_BYTES)
+    let at = this.#ensure(position, BATCH_HEADER_BYTES, headerOnly && this.#sizeBytes > SKIPPED_FROM_BYTES)
     if (at < 0) return this.#stop('the file ends inside a batch header')
     const magic = this.#chunk[at + MAGIC_POSITION]
     if (magic !== 2) return this.#stop(`magic ${String(magic)} where 2 belongs`)
@@ -87,6 +92,7 @@ export class BatchScanner {
         return this.#stop('the CRC does not match')
     }
     this.#position = position
+    this.#sizeBytes = header.sizeBytes
     this.#next = position + header.sizeBytes
     this.#minBaseOffset = header.baseOffset + header.lastOffsetDelta + 1
     return header
@@ -104,12 +110,12 @@ export class BatchScanner {
   }
 
   /** Makes [position, position + length) available and returns where in the chunk it begins; -1 when it is not all there. */
-  #ensure(position: number, length: number): number {
+  #ensure(position: number, length: number, noMore = false): number {
     if (position >= this.#chunkStart && position + length <= this.#chunkStart + this.#chunkLength)
       return position - this.#chunkStart
     if (length > this.#chunk.length)
       this.#chunk = Buffer.allocUnsafe(Math.max(length, this.#chunk.length * 2))
-    const wanted = Math.min(this.#chunk.length, this.#end - position)
+    const wanted = noMore ? length : Math.min(this.#chunk.length, this.#end - position)
     this.#chunkStart = position
     this.#chunkLength = this.#file.read(
       wanted === this.#chunk.length ? this.#chunk : this.#chunk.subarray(0, wanted),

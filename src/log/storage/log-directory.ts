@@ -15,6 +15,7 @@ import type { PartitionContext } from './partition-context.ts'
 import { PartitionLog } from './partition-log.ts'
 import { openPartition } from './partition-recovery.ts'
 import { ProducerIds } from './producer-ids.ts'
+import { settleRecovered } from './settle-recovered.ts'
 import { parseTopicConfig, type TopicConfig } from './topic-config.ts'
 import { MutableTopic, type Topic } from './topic.ts'
 import { type TopicEntry, TopicRegistry } from './topic-registry.ts'
@@ -327,7 +328,8 @@ export class LogDirectory {
       }
       this.#add(topic)
     }
-    if (!cleanShutdown) await inGroups([...this.#partitions()], (partition) => partition.afterCrash())
+    const topics = this.#topics.values()
+    if (!cleanShutdown) await settleRecovered({ topics, flush: this.#flush, report: this.#report })
     // A full disk must not keep the log from being read: what cannot be written now is written later.
     await this.#attempt('the list of topics was not saved', this.#registry.synced())
     await this.#attempt('recovery points were not saved', this.checkpoint())

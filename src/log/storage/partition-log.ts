@@ -274,10 +274,7 @@ export class PartitionLog {
     return { kind: 'data', records, abortedTransactions, ...bounds }
   }
 
-  /**
-   * What to wait for before `read` of the same records, so that it does not hold up everybody while the device answers;
-   * undefined when it will hardly have to.
-   */
+  /** What to wait for before `read` of the same records, lest everybody waits for the device; undefined: for nothing. */
   preload(options: { readonly offset: number; readonly maxBytes: number }): Promise<void> | undefined {
     if (this.#ended !== undefined || options.offset < this.#logStartOffset) return undefined
     return this.#files.reader.preload({ ...options, upperOffset: this.#endOffset })
@@ -368,19 +365,11 @@ export class PartitionLog {
     return this.#config.flushMs
   }
 
-  /**
-   * Brings to the device what recovery found, and begins a new leader epoch: records that a consumer has seen may be
-   * gone, and the epoch lets it notice. It is written down before anything of it counts as durable.
-   */
-  async afterCrash(): Promise<void> {
+  /** Begins a new leader epoch: consumers may have seen what is gone. True when it was cut: `settle` before appending. */
+  afterCrash(): boolean {
     this.#leaderEpochs.begin(this.#leaderEpochs.current + 1, this.#endOffset)
     this.#metadataDirty = true
-    try {
-      // A cut that the device does not know of brings back what was cut, behind what is appended next.
-      await (this.#wasCut ? this.settle() : this.#commit.sync())
-    } catch (error) {
-      this.#report('error', 'recovered partition could not be synced', { reason: messageOf(error) })
-    }
+    return this.#wasCut
   }
 
   /** The recovery point `offset` is on disk: older snapshots of the producers are not needed any more. */
