@@ -3,7 +3,7 @@ import { messageOf, MillraceError } from '../base/millrace-error.ts'
 import { processSettings, type ProcessSettings } from '../config/process-settings.ts'
 import type { MirrorConfig } from '../config/settings.ts'
 import type { Served, ServedMirror } from '../server/serve.ts'
-import { type Address, formatAddress, parseBootstrap } from './address.ts'
+import { type Address, formatAddress } from './address.ts'
 import { securityOf } from './cluster.ts'
 import { loadConfig } from './config-file.ts'
 import { terminal } from './output.ts'
@@ -72,7 +72,7 @@ async function mirrorOptions({ from, to, kafkaConfig, ...rest }: MirrorConfig): 
       fix: 'Give mirrors[] one of `to` and `from`; the other side is the log of this process.',
     })
   }
-  const other = { bootstrap: parseBootstrap(bootstrap), security: await securityOf(kafkaConfig) }
+  const other = { bootstrap, security: await securityOf(kafkaConfig) }
   return { ...rest, ...(from === undefined ? { to: other } : { from: other }) }
 }
 
