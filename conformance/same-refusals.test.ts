@@ -50,7 +50,7 @@ class Server {
     }))
     const created = await office.call(apis.createTopics, 7, { topics, timeoutMs: 5000 })
     for (const keyType of [0, 1]) {
-      const coordinatorKeys = ['g', 'held', 'new', 'alone', 'x']
+      const coordinatorKeys = ['g', 'held', 'new', 'alone', 'joined', 'x']
       await settled(async () => {
         const { coordinators } = await office.call(apis.findCoordinator, 4, { keyType, coordinatorKeys })
         return coordinators.map(({ errorCode }) => errorCode)

@@ -293,9 +293,10 @@ class RunningBroker implements Broker {
     const now = this.#options.world.clock.monotonicMs()
     for (const connection of this.#connections) {
       if (connection.idle && now - connection.lastActiveMs > idleMs) {
-        this.#options.report('info', 'idle connection closed', {
-          peer: connection.peer,
-          idleMs: Math.round(now - connection.lastActiveMs),
+        const { peer, lastActiveMs } = connection
+        this.#departures.say('info', 'idle connection closed', {
+          cause: hostOf(peer),
+          fields: () => ({ peer, idleMs: Math.round(now - lastActiveMs) }),
         })
         connection.destroy()
       }

@@ -321,6 +321,19 @@ export const COORDINATOR_ACCESS_CASES: readonly AccessCase[] = [
     ask: async ({ home }) => [(await home.call(apis.consumerGroupHeartbeat, 1, JOINING)).errorCode],
   },
   {
+    name: 'ConsumerGroupDescribe of a group with topics',
+    rights: [
+      ['DESCRIBE', 'group joined'],
+      ['DESCRIBE', 'topic t'],
+    ],
+    refused: TOPIC,
+    ask: async ({ office, home }) => {
+      await office.call(apis.consumerGroupHeartbeat, 1, { ...JOINING, groupId: 'joined' })
+      const body = { groupIds: ['joined'], includeAuthorizedOperations: false }
+      return [(await home.call(apis.consumerGroupDescribe, 1, body)).groups[0]!.errorCode]
+    },
+  },
+  {
     name: 'ConsumerGroupDescribe',
     rights: [['DESCRIBE', 'group g']],
     refused: GROUP,

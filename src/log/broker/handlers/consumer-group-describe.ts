@@ -3,10 +3,15 @@ import type {
   ConsumerGroupDescribeResponseInput,
 } from '../../protocol/apis/consumer-group-describe.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
-import { AclOperation, authorizedOperations, mayOnGroup } from '../security/access.ts'
+import { AclOperation, authorizedOperations, mayOnGroup, mayOnTopic } from '../security/access.ts'
 import type { Handler } from '../services.ts'
 
-/** ConsumerGroupDescribe: groups of the consumer protocol; those of the classic one have DescribeGroups. */
+type Member = ConsumerGroupDescribeResponseInput['groups'][number]['members'][number]
+
+/**
+ * ConsumerGroupDescribe: groups of the consumer protocol; those of the classic one have DescribeGroups. Whoever may not
+ * describe a topic that is assigned is shown nothing of the group.
+ */
 export const handleConsumerGroupDescribe: Handler<
   ConsumerGroupDescribeRequest,
   ConsumerGroupDescribeResponseInput
@@ -15,6 +20,11 @@ export const handleConsumerGroupDescribe: Handler<
     if (!mayOnGroup(context, AclOperation.DESCRIBE, groupId))
       return { ...NOTHING_SHOWN, groupId, errorCode: ErrorCode.GROUP_AUTHORIZATION_FAILED }
     const group = context.services.groups.describeConsumerGroup(groupId)
+    const topics = new Set(group.members.flatMap(topicsOf))
+    if (![...topics].every((topic) => mayOnTopic(context, AclOperation.DESCRIBE, topic))) {
+      const errorMessage = 'The group has topics that the client is not authorized to describe.'
+      return { ...NOTHING_SHOWN, groupId, errorCode: ErrorCode.TOPIC_AUTHORIZATION_FAILED, errorMessage }
+    }
     return {
       ...group,
       ...(request.includeAuthorizedOperations &&
@@ -24,5 +34,11 @@ export const handleConsumerGroupDescribe: Handler<
     }
   }),
 })
+
+function topicsOf({ assignment, targetAssignment }: Member): string[] {
+  return [assignment, targetAssignment].flatMap(({ topicPartitions }) =>
+    topicPartitions.map(({ topicName }) => topicName),
+  )
+}
 
 const NOTHING_SHOWN = { groupState: '', groupEpoch: 0, assignmentEpoch: 0, assignorName: '', members: [] }
