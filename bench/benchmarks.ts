@@ -1,6 +1,7 @@
 import { engineCount } from './benchmarks/engine-count.ts'
 import { engineKafka } from './benchmarks/engine-kafka.ts'
 import { engineKeys } from './benchmarks/engine-keys.ts'
+import { logBehind } from './benchmarks/log-behind.ts'
 import { logConsume } from './benchmarks/log-consume.ts'
 import { logEndToEnd } from './benchmarks/log-e2e.ts'
 import { logLatency } from './benchmarks/log-latency.ts'
@@ -19,6 +20,7 @@ export const benchmarks: readonly Benchmark[] = [
   logLatency,
   logEndToEnd,
   logMany,
+  logBehind,
   logStart,
   logRestart,
   engineCount,

@@ -8,8 +8,8 @@ import type { Segment } from './segment.ts'
 /** Cursors that are remembered: about as many consumers as read one partition at the same time. */
 const CURSORS = 8
 const LAST_OFFSET_DELTA_POSITION = 23
-/** A megabyte out of the page cache takes a fifth of this, one from a fast device more. */
-const SLOW_READ_MS = 1
+/** A megabyte out of the page cache takes a tenth of this; a device that is as fast may as well be waited for. */
+const SLOW_READ_MS = 2
 /** Read aside after a slow read; then one read tries again, so at most one in sixty waits for the device. */
 const COLD_BYTES = 67_108_864
 
