@@ -73,7 +73,7 @@ export function decideRegistration(
   const isImport = mode === 'IMPORT'
   if (!isImport && input.id !== undefined) throw notPermitted(`Subject ${subject} is not in import mode`)
   if (isImport && input.id === undefined) throw notPermitted(`Subject ${subject} is in import mode`)
-  const { parsed, content } = readSchema(state, input, { subject, normalize, isNew: true })
+  const { parsed, content } = readSchema(state, input, { subject, normalize, isNew: !isImport })
   const existing = findVersion(state, subject, content)
   if (existing !== undefined && (input.id === undefined || existing.id === input.id)) {
     return { records: [], result: existing }

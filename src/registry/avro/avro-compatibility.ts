@@ -104,9 +104,7 @@ class Comparison {
     const names = [field.name, ...field.aliases]
     const written = names.map((name) => writer.fields.find((one) => one.name === name)).find(Boolean)
     if (written !== undefined) return this.compare(field.type, written.type, `${path}/type`)
-    const hasDefault =
-      field.default !== undefined || (field.type.kind === 'enum' && field.type.default !== undefined)
-    if (hasDefault) return []
+    if (field.default !== undefined) return []
     return [
       {
         kind: 'READER_FIELD_MISSING_DEFAULT_VALUE',

@@ -22,10 +22,12 @@ export function isAvroDefault(type: AvroType, value: Json): boolean {
     case 'record':
       return (
         isJsonObject(value) &&
-        type.fields.every((field) => {
-          const given = Object.hasOwn(value, field.name) ? value[field.name]! : field.default
-          return given !== undefined && isAvroDefault(field.type, given)
-        })
+        // A field's own default is checked where it is given.
+        type.fields.every((field) =>
+          Object.hasOwn(value, field.name)
+            ? isAvroDefault(field.type, value[field.name]!)
+            : field.default !== undefined,
+        )
       )
   }
 }

@@ -37,10 +37,18 @@ export class AvroSyntaxError extends Error {
   override readonly name = 'AvroSyntaxError'
 }
 
+interface GivenDefault {
+  readonly name: string
+  readonly type: AvroType
+  readonly value: Json
+}
+
 /** Reads schemas one after the other; what one declares, the next may use. */
 export class AvroParser {
   readonly #named = new Map<string, AvroNamed>()
   readonly #checkDefaults: boolean
+  /** Checked in the end: a default may be of a record that is not read to its end before. */
+  #defaults: GivenDefault[] = []
 
   constructor(options: { readonly checkDefaults: boolean }) {
     this.#checkDefaults = options.checkDefaults
@@ -63,7 +71,10 @@ export class AvroParser {
       }
       json = text.trim()
     }
-    return this.#type(json, '')
+    this.#defaults = []
+    const type = this.#type(json, '')
+    if (this.#checkDefaults) for (const given of this.#defaults) checkDefault(given)
+    return type
   }
 
   #type(json: Json, space: string): AvroType {
@@ -96,7 +107,8 @@ export class AvroParser {
 
   #typeByName(name: string, space: string): AvroType {
     if (PRIMITIVES.has(name)) return { kind: 'primitive', type: name as AvroPrimitive, props: {} }
-    const found = this.#named.get(avroName(name, space).full)
+    // As Java's library has it, a name that its namespace does not have may be one without namespace.
+    const found = this.#named.get(avroName(name, space).full) ?? this.#named.get(name)
     if (found === undefined) throw new AvroSyntaxError(`Undefined name: "${avroName(name, space).full}"`)
     return found
   }
@@ -136,10 +148,7 @@ export class AvroParser {
     if (order !== 'ascending' && order !== 'descending' && order !== 'ignore')
       throw new AvroSyntaxError(`Invalid order of field ${name}: ${jsonText(order)}`)
     const value = json['default']
-    if (value !== undefined && this.#checkDefaults && !isAvroDefault(type, value))
-      throw new AvroSyntaxError(
-        `Invalid default for field ${name}: ${jsonText(value)} not a ${avroKind(type)}`,
-      )
+    if (value !== undefined) this.#defaults.push({ name, type, value })
     return {
       name,
       type,
@@ -179,6 +188,11 @@ export class AvroParser {
     this.#named.set(full, type)
     return type
   }
+}
+
+function checkDefault({ name, type, value }: GivenDefault): void {
+  if (isAvroDefault(type, value)) return
+  throw new AvroSyntaxError(`Invalid default for field ${name}: ${jsonText(value)} not a ${avroKind(type)}`)
 }
 
 function named(

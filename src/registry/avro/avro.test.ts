@@ -67,12 +67,26 @@ describe('what is no Avro schema', () => {
     [record([{ name: 'a', type: 'int', default: 'x' }]), /Invalid default for field a: "x" not a int/],
     [record([{ name: 'a', type: 'int', default: 2 ** 31 }]), /Invalid default/],
     [record([{ name: 'a', type: { type: 'array', items: 'int' }, default: [1, '2'] }]), /Invalid default/],
+    [
+      record([
+        { name: 'a', type: 'R', default: {} },
+        { name: 'b', type: 'int' },
+      ]),
+      /Invalid default for field a: {} not a record/,
+    ],
     [['int', 'int'], /Duplicate in union: int/],
     [['null', ['int']], /Nested union/],
     [{ type: 'enum', name: 'E', symbols: ['A', 'A'] }, /Duplicate enum symbol/],
     [{ type: 'enum', name: 'E', symbols: ['A'], default: 'B' }, /not in the enum symbol set/],
     [{ type: 'fixed', name: 'F' }, /size/],
     [record([{ name: 'a', type: record([]) }]), /Can't redefine: R/],
+    [
+      record([
+        { name: 'a', type: 'R', default: {} },
+        { name: 'b', type: ['R'] },
+      ]),
+      /Invalid default/,
+    ],
     [{ type: 'record', name: 'int', fields: [] }, /named after primitives/],
     [5, /not a schema/],
   ]
