@@ -10,7 +10,7 @@ import { connectClient } from '../log/client/client.ts'
 import { decodeRecords, Fetcher } from '../log/client/fetcher.ts'
 import type { LogClient } from '../log/client/log-client.ts'
 import { createProducer } from '../log/client/producer.ts'
-import { deleteTopics } from '../log/client/admin.ts'
+import { createTopics, deleteTopics } from '../log/client/admin.ts'
 import { nodeWorld } from '../world/node.ts'
 import type { SchemaInput } from './registration.ts'
 import { SchemaRegistry } from './schema-registry.ts'
@@ -151,6 +151,17 @@ describe('the schema registry', () => {
     await assert.rejects(register(registry, 'old-key', counted(1)), { code: 42205 })
     await registry.deleteConfig(undefined)
     await registry.close()
+  })
+
+  test('says so when its topic would lose schemas', async () => {
+    await deleteTopics(client, [SCHEMAS_TOPIC])
+    await createTopics(client, [{ name: SCHEMAS_TOPIC, partitions: 1 }])
+    const said: string[] = []
+    const registry = new SchemaRegistry(client, (_level, event) => said.push(event))
+    await register(registry, 'any', counted(1))
+    assert.deepEqual(said, ['schema-registry-topic-loses-schemas'])
+    await registry.close()
+    await deleteTopics(client, [SCHEMAS_TOPIC])
   })
 
   test('gives one schema one id, however many ask in however many processes', async () => {

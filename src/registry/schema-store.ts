@@ -12,11 +12,13 @@
 import { messageOf, MillraceError } from '../base/millrace-error.ts'
 import type { Report } from '../base/report.ts'
 import { createTopics, listOffsets } from '../log/client/admin.ts'
+import { describeConfigs } from '../log/client/config-admin.ts'
 import { backoffMs } from '../log/client/backoff.ts'
 import { decodeRecords, Fetcher } from '../log/client/fetcher.ts'
 import { KafkaError } from '../log/client/kafka-error.ts'
 import type { LogClient } from '../log/client/log-client.ts'
 import { createTransactionalProducer, type TransactionalProducer } from '../log/client/transaction.ts'
+import { ErrorCode } from '../log/protocol/error-code.ts'
 import { sleep } from '../world/world.ts'
 import { ErrorCodes, RegistryError } from './registry-error.ts'
 import { decodeRecord, encodeRecord, type RegistryRecord } from './registry-record.ts'
@@ -55,12 +57,7 @@ export class SchemaStore {
 
   /** Makes the topic if need be and reads it. Throws what the client throws. */
   static async open(client: LogClient, report: Report): Promise<SchemaStore> {
-    await createTopics(
-      client,
-      [{ name: SCHEMAS_TOPIC, partitions: 1, config: { 'cleanup.policy': 'compact' } }],
-      { ifNotExists: true },
-    )
-    await client.topic(SCHEMAS_TOPIC)
+    await findOrMakeTopic(client, report)
     const store = new SchemaStore(client, report)
     const [start] = await listOffsets(client, [{ topic: SCHEMAS_TOPIC, partition: 0, at: 'earliest' }])
     store.#nextOffset = start!.offset
@@ -212,6 +209,34 @@ export class SchemaStore {
     const waiting = this.#waiting
     this.#waiting = []
     for (const { reject } of waiting) reject(this.#failure)
+  }
+}
+
+async function findOrMakeTopic(client: LogClient, report: Report): Promise<void> {
+  const found = (await client.metadata([SCHEMAS_TOPIC])).topics.get(SCHEMAS_TOPIC)
+  if (found?.errorCode === ErrorCode.NONE) return warnOfRetention(client, report)
+  await createTopics(
+    client,
+    [{ name: SCHEMAS_TOPIC, partitions: 1, config: { 'cleanup.policy': 'compact' } }],
+    { ifNotExists: true },
+  )
+  await client.topic(SCHEMAS_TOPIC)
+}
+
+/** A topic that somebody else made may be one that loses what is old. */
+async function warnOfRetention(client: LogClient, report: Report): Promise<void> {
+  try {
+    const [topic] = await describeConfigs(client, [{ type: 'topic', name: SCHEMAS_TOPIC }])
+    const policy = topic?.find(({ name }) => name === 'cleanup.policy')?.value
+    if (policy === undefined || policy === 'compact') return
+    report('warn', 'schema-registry-topic-loses-schemas', {
+      topic: SCHEMAS_TOPIC,
+      policy,
+      fix: 'Set cleanup.policy=compact: otherwise schemas vanish by their age.',
+    })
+  } catch (error) {
+    // Whoever may read the topic need not be allowed to see its settings.
+    report('debug', 'schema-registry-topic-settings-unknown', { reason: messageOf(error) })
   }
 }
 
