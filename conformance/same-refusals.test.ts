@@ -6,7 +6,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type AccessCase, patternOf, type Right } from '../src/log/broker/access-scene.test-kit.ts'
-import { COORDINATOR_ACCESS_CASES } from '../src/log/broker/coordinator-access-cases.test-kit.ts'
+import {
+  committedTo,
+  COORDINATOR_ACCESS_CASES,
+  NO_MEMBER,
+} from '../src/log/broker/coordinator-access-cases.test-kit.ts'
 import { ADMINISTRATION, type Question } from './tools/access-questions.ts'
 import { AclOperation, PermissionType } from '../src/log/broker/security/access-codes.ts'
 import { TOPIC_ACCESS_CASES } from '../src/log/broker/topic-access-cases.test-kit.ts'
@@ -104,6 +108,113 @@ class Server {
   }
 }
 
+type Granted = readonly [...Right, permission?: keyof typeof PermissionType]
+
+async function operationsOf({ home }: Server): Promise<unknown> {
+  const metadata = await home.call(apis.metadata, 10, {
+    topics: [{ name: 't' }, { name: 'u' }],
+    includeTopicAuthorizedOperations: true,
+    includeClusterAuthorizedOperations: true,
+  })
+  const cluster = await home.call(apis.describeCluster, 1, { includeClusterAuthorizedOperations: true })
+  const groups = await home.call(apis.describeGroups, 5, {
+    groups: ['g'],
+    includeAuthorizedOperations: true,
+  })
+  return {
+    topics: metadata.topics
+      .map(({ name, errorCode, topicAuthorizedOperations }) =>
+        JSON.stringify([name, errorName(errorCode), topicAuthorizedOperations]),
+      )
+      .sort(),
+    cluster: [metadata.clusterAuthorizedOperations, cluster.clusterAuthorizedOperations],
+    groups: groups.groups.map(({ errorCode, authorizedOperations }) => [
+      errorName(errorCode),
+      authorizedOperations,
+    ]),
+  }
+}
+
+async function create({ home }: Server, name: string): Promise<unknown> {
+  const topic = { name, numPartitions: 1, replicationFactor: 1, assignments: [], configs: [] }
+  const { topics } = await home.call(apis.createTopics, 7, { topics: [topic], validateOnly: true })
+  return topics.map(({ errorCode, topicConfigErrorCode, numPartitions, replicationFactor, configs }) => [
+    errorName(errorCode),
+    errorName(topicConfigErrorCode),
+    numPartitions,
+    replicationFactor,
+    (configs?.length ?? 0) > 0,
+  ])
+}
+
+async function deleteById({ home, topicId }: Server): Promise<unknown> {
+  const topics = [{ name: null, topicId }]
+  const { responses } = await home.call(apis.deleteTopics, 6, { topics, timeoutMs: 2000 })
+  return responses.map(({ name, errorCode }) => [name, errorName(errorCode)])
+}
+
+async function listed({ office, home, topicId }: Server): Promise<unknown> {
+  await office.call(apis.offsetCommit, 9, {
+    ...NO_MEMBER,
+    groupId: 'held',
+    topics: committedTo('t', topicId),
+  })
+  const metadata = await home.call(apis.metadata, 12, { topics: null })
+  const groups = await home.call(apis.listGroups, 4, {})
+  return [
+    metadata.topics.map(({ name, errorCode }) => `${name} ${errorName(errorCode)}`).sort(),
+    groups.groups.map(({ groupId }) => groupId).filter((id) => id === 'held'),
+  ]
+}
+
+/** What is shown of what a client may do. */
+const SHOWN: readonly (readonly [
+  name: string,
+  rights: readonly Granted[],
+  ask: (server: Server) => Promise<unknown>,
+])[] = [
+  ['lists without any right', [], listed],
+  [
+    'lists with some rights',
+    [
+      ['WRITE', 'topic *'],
+      ['ALL', 'topic u', 'DENY'],
+      ['DELETE', 'group he*'],
+    ],
+    listed,
+  ],
+  ['lists with the right to see the cluster', [['DESCRIBE', 'cluster']], listed],
+  ['operations without any right', [], operationsOf],
+  [
+    'operations with some rights',
+    [
+      ['ALL', 'topic t'],
+      ['DELETE', 'topic *', 'DENY'],
+      ['ALTER_CONFIGS', 'topic u'],
+      ['READ', 'group g'],
+      ['ALTER', 'cluster'],
+    ],
+    operationsOf,
+  ],
+  ['operations on the cluster without seeing it', [['ALTER_CONFIGS', 'cluster']], operationsOf],
+  ['create without seeing the configuration', [['CREATE', 'topic made']], (server) => create(server, 'made')],
+  [
+    'create and see the configuration',
+    [
+      ['CREATE', 'cluster'],
+      ['DESCRIBE_CONFIGS', 'topic ma*'],
+    ],
+    (server) => create(server, 'made'),
+  ],
+  [
+    'create the log of the controllers',
+    [['CREATE', 'cluster']],
+    (server) => create(server, '__cluster_metadata'),
+  ],
+  ['delete by id what may not be seen', [], deleteById],
+  ['delete by id what may only be seen', [['DESCRIBE', 'topic t']], deleteById],
+]
+
 async function settled(ask: () => Promise<readonly number[]>): Promise<readonly number[]> {
   for (let tries = 0; ; tries++) {
     const errors = await within(10_000, ask())
@@ -129,6 +240,20 @@ test('Millrace refuses as Kafka does', { skip: lacking('kafka') }, async (t) => 
       const [given, expected] = await Promise.all([millrace.answers(one), kafka.answers(one)])
       const compared = ALLOWED_OTHERWISE.has(one.name) ? -1 : Infinity
       assert.deepEqual(given.slice(0, compared), expected.slice(0, compared))
+    })
+  }
+  for (const [name, rights, ask] of SHOWN) {
+    await t.test(name, async () => {
+      const [given, expected] = await Promise.all(
+        [millrace, kafka].map(async (server) => {
+          for (const [operation, resource, permission] of rights)
+            await server.allow([operation, resource], permission)
+          const answer = await within(10_000, ask(server))
+          await server.forget()
+          return answer
+        }),
+      )
+      assert.deepEqual(given, expected)
     })
   }
   for (const [name, ask] of ADMINISTRATION) {

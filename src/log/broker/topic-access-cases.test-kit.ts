@@ -289,4 +289,29 @@ export const TOPIC_ACCESS_CASES: readonly AccessCase[] = [
       return [(await home.call(apis.alterUserScramCredentials, 0, body)).results[0]!.errorCode]
     },
   },
+  {
+    name: 'DescribeQuorum',
+    rights: [['DESCRIBE', 'cluster']],
+    refused: CLUSTER,
+    ask: async ({ home }) => {
+      const topics = [{ topicName: '__cluster_metadata', partitions: [{ partitionIndex: 0 }] }]
+      return [(await home.call(apis.describeQuorum, 2, { topics })).errorCode]
+    },
+  },
+  {
+    name: 'UpdateFeatures',
+    rights: [['ALTER', 'cluster']],
+    refused: CLUSTER,
+    ask: async ({ home }) => [
+      (await home.call(apis.updateFeatures, 2, { featureUpdates: [], validateOnly: true })).errorCode,
+    ],
+  },
+  {
+    name: 'ListConfigResources',
+    rights: [['DESCRIBE_CONFIGS', 'cluster']],
+    refused: CLUSTER,
+    ask: async ({ home }) => [
+      (await home.call(apis.listConfigResources, 1, { resourceTypes: [2] })).errorCode,
+    ],
+  },
 ]

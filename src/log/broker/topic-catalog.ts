@@ -53,10 +53,7 @@ export class TopicCatalog {
     const nameProblem = topicNameProblem(wish.name)
     if (nameProblem !== undefined) return refused(ErrorCode.INVALID_TOPIC_EXCEPTION, nameProblem)
     if (wish.name === CLUSTER_METADATA)
-      return refused(
-        ErrorCode.TOPIC_AUTHORIZATION_FAILED,
-        'The name is that of the log of Kafka’s controllers.',
-      )
+      return refused(ErrorCode.INVALID_REQUEST, 'The name is that of the log of Kafka’s controllers.')
     if (this.#logDirectory.topic(wish.name) !== undefined) {
       return refused(ErrorCode.TOPIC_ALREADY_EXISTS, `Topic '${wish.name}' already exists.`)
     }
