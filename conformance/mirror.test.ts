@@ -7,11 +7,12 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createTopics } from '../src/log/client/admin.ts'
+import { createTopics, listOffsets } from '../src/log/client/admin.ts'
 import { connectClient, type LogClient } from '../src/log/client/client.ts'
 import { offsetCommit, offsetFetch } from '../src/log/client/group-admin.ts'
 import { createProducer } from '../src/log/client/producer.ts'
 import { createTransactionalProducer } from '../src/log/client/transaction.ts'
+import { deleteRecordsApi } from '../src/log/protocol/apis/delete-records.ts'
 import { recordsOf, type SeenRecord } from '../src/mirror/mirror.test-kit.ts'
 import { nodeWorld } from '../src/world/node.ts'
 import { CuttingProxy } from './tools/cutting-proxy.ts'
@@ -209,6 +210,48 @@ describe('a mirror with a real Kafka', { skip: lacking('kafka') }, () => {
         )
       }
     }
+  })
+
+  test('keeps offsets behind a beginning that is gone and over long gaps', { timeout: 120_000 }, async () => {
+    proxy.budgetBytes = Infinity
+    await createTopics(clients.edge!, [{ name: 'gaps' }])
+    const producer = await createTransactionalProducer(clients.edge!, { transactionalId: 'gaps' })
+    for (const [count, outcome] of [
+      [5_000, 'commit'],
+      [3_000, 'abort'],
+      [10, 'commit'],
+      [40, 'abort'],
+      [10, 'commit'],
+    ] as const) {
+      producer.begin()
+      for (let index = 0; index < count; index++)
+        producer.send({ topic: 'gaps', partition: 0, value: `${outcome} ${index}` })
+      await producer.flush()
+      await producer[outcome]()
+    }
+    producer.close()
+    const partitions = [{ partitionIndex: 0, offset: 4_321 }]
+    const topics = [{ name: 'gaps', partitions }]
+    await clients.edge!.request(deleteRecordsApi, { topics, timeoutMs: 10_000 })
+    const args = [
+      '--from',
+      edge.address,
+      '--to',
+      kafka.address,
+      '--topics',
+      'gaps',
+      '--name',
+      'gaps',
+      '--once',
+    ]
+    const { code, said } = await mirror(args).ended
+    assert.equal(code, 0, said)
+    const there = await recordsOf(clients.kafka!, 'gaps')
+    assert.deepEqual(there, await recordsOf(clients.edge!, 'gaps'))
+    assert.equal(there[0]?.offset, 4_321)
+    assert.equal(there.length, 699)
+    const [start] = await listOffsets(clients.kafka!, [{ topic: 'gaps', partition: 0, at: 'earliest' }])
+    assert.equal(start?.offset, 4_321)
   })
 
   test('waits while the target is away, and says so', { timeout: 120_000 }, async () => {
