@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { readKafkaConfig } from '../src/cli/kafka-config.ts'
 import { createTopics } from '../src/log/client/admin.ts'
 import { connectClient, type LogClient } from '../src/log/client/client.ts'
 import { decodeRecords, Fetcher } from '../src/log/client/fetcher.ts'
@@ -112,6 +113,21 @@ describe('a secured Kafka', { skip: lacking('kafka') || lacksOpenssl }, () => {
       tls: trusting(),
       sasl: { mechanism: 'PLAIN', username: 'ada', password: 'ada-secret' },
     }))
+
+  test('what the configuration of a Java client says', () => {
+    const path = join(authority.directory, 'client.properties')
+    const login = 'org.apache.kafka.common.security.scram.ScramLoginModule'
+    writeFileSync(
+      path,
+      `security.protocol=SASL_SSL
+sasl.mechanism=SCRAM-SHA-512
+sasl.jaas.config=${login} required username="grace, =" password="pass w\\u00f6rd";
+ssl.truststore.type=PEM
+ssl.truststore.location=${authority.root.certificatePath}
+`,
+    )
+    return worksWith(ports.SASL, readKafkaConfig(path))
+  })
 
   for (const mechanism of ['SCRAM-SHA-256', 'SCRAM-SHA-512'] as const) {
     test(`${mechanism} over TLS`, () =>
