@@ -20,6 +20,9 @@ export const paths = {
   registryPython: join(cacheRoot, 'registry-python', 'bin', 'python3'),
   registryNode: join(cacheRoot, 'registry-node'),
   registryGo: join(cacheRoot, 'registry-go', 'client'),
+  pythonClients: join(cacheRoot, 'python-clients', 'bin', 'python3'),
   franzGo: join(cacheRoot, 'franz-go', 'client'),
+  sarama: join(cacheRoot, 'sarama', 'client'),
+  kafkaGo: join(cacheRoot, 'kafka-go', 'client'),
   manyClients: join(cacheRoot, 'many-clients', 'many-clients'),
 } as const

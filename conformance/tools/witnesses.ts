@@ -18,7 +18,10 @@ export type WitnessName =
   | 'spark'
   | 'kcat'
   | 'confluent-python'
+  | 'python-clients'
   | 'franz-go'
+  | 'sarama'
+  | 'kafka-go'
   | 'many-clients'
   | 'registry-python'
   | 'registry-node'
@@ -38,13 +41,11 @@ const kafkaToolsPom = join(root, 'conformance', 'tools', 'kafka-tools', 'pom.xml
 const flinkProject = join(root, 'bench', 'rivals', 'flink')
 const javaClientSources = join(root, 'conformance', 'clients', 'java')
 const pythonRequirements = join(root, 'conformance', 'clients', 'python', 'requirements.txt')
+const pythonClientsRequirements = join(root, 'conformance', 'clients', 'python', 'requirements-pure.txt')
 const frameworks = join(root, 'conformance', 'frameworks')
-const franzGoModule = join(root, 'conformance', 'clients', 'franz-go')
 const registryRequirements = join(root, 'conformance', 'clients', 'registry-python', 'requirements.txt')
 const registryNode = join(root, 'conformance', 'clients', 'registry-node')
 const registryGo = join(root, 'conformance', 'clients', 'registry-go')
-
-const manyClientsModule = join(root, 'bench', 'load', 'many-clients')
 
 export const witnesses: readonly Witness[] = [
   {
@@ -123,17 +124,31 @@ export const witnesses: readonly Witness[] = [
     fetch: () => makePython(paths.python, pythonRequirements),
   },
   {
-    name: 'franz-go',
+    name: 'python-clients',
+    what: 'aiokafka and kafka-python (pip)',
+    isHere: () => hasPython(paths.pythonClients, pythonClientsRequirements, 'aiokafka, kafka'),
+    fetch: () => makePython(paths.pythonClients, pythonClientsRequirements),
+  },
+  goProgram('franz-go', {
     what: 'the program over franz-go, compiled (Go)',
-    isHere: () => isNewer(paths.franzGo, filesOf(franzGoModule)),
-    fetch: () => run('go', ['build', '-o', paths.franzGo, '.'], franzGoModule),
-  },
-  {
-    name: 'many-clients',
+    binary: paths.franzGo,
+    module: join(root, 'conformance', 'clients', 'franz-go'),
+  }),
+  goProgram('sarama', {
+    what: 'the program over sarama, compiled (Go)',
+    binary: paths.sarama,
+    module: join(root, 'conformance', 'clients', 'sarama'),
+  }),
+  goProgram('kafka-go', {
+    what: "the program over Segment's kafka-go, compiled (Go)",
+    binary: paths.kafkaGo,
+    module: join(root, 'conformance', 'clients', 'kafka-go'),
+  }),
+  goProgram('many-clients', {
     what: 'the load of many clients for the benchmarks, over franz-go, compiled (Go)',
-    isHere: () => isNewer(paths.manyClients, filesOf(manyClientsModule)),
-    fetch: () => run('go', ['build', '-o', paths.manyClients, '.'], manyClientsModule),
-  },
+    binary: paths.manyClients,
+    module: join(root, 'bench', 'load', 'many-clients'),
+  }),
   {
     name: 'registry-python',
     what: "confluent-kafka for Python with its schema registry's client and serializers (pip)",
@@ -183,6 +198,19 @@ function javaFramework(
       if (!jarsAreHere(libs, pom)) copyJars(pom, libs)
       compileJava(javaFilesOf(folder), libs, classes)
     },
+  }
+}
+
+function goProgram(
+  name: WitnessName,
+  options: { readonly what: string; readonly binary: string; readonly module: string },
+): Witness {
+  const { what, binary, module } = options
+  return {
+    name,
+    what,
+    isHere: () => isNewer(binary, filesOf(module)),
+    fetch: () => run('go', ['build', '-o', binary, '.'], module),
   }
 }
 
