@@ -59,7 +59,7 @@ export async function setPassword(
   for (const mechanism of mechanisms) {
     const hash = HASHES[mechanism]
     const salt = Buffer.from(client.world.random.bytes(SALT_BYTES))
-    const saltedPassword = pbkdf2Sync(password.normalize('NFKC'), salt, iterations, hash.sizeBytes, hash.name)
+    const saltedPassword = pbkdf2Sync(password, salt, iterations, hash.sizeBytes, hash.name)
     const credential = { name: user, mechanism: codeOf(mechanism), iterations, salt, saltedPassword }
     await alter(client, { deletions: [], upsertions: [credential] })
   }
