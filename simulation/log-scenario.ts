@@ -46,6 +46,7 @@ class Scenario {
       name: 'server',
       program: logProgram({
         'log.segment.bytes': random.pick([3_000, 20_000, 1_000_000]),
+        'log.flush.offset.checkpoint.interval.ms': random.pick([100, 1_000, 10_000]),
         'log.index.interval.bytes': random.pick([0, 300, 4_096]),
         'offsets.topic.num.partitions': 2,
         'transaction.state.log.num.partitions': 2,
@@ -59,6 +60,8 @@ class Scenario {
 
   async run(): Promise<void> {
     const { clock, random } = this.#simulation
+    // On a slow device much is written and not yet synced at any moment.
+    if (random.chance(0.3)) this.#server.machine.disk.conditions.syncDelayMs = [5, 60]
     this.#server.start()
     await cutFirstStartsShort({ simulation: this.#simulation, server: this.#server, history: this.#history })
     await this.#withClient((client) =>

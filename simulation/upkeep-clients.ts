@@ -5,6 +5,7 @@ import { throwIfError } from '../src/log/client/kafka-error.ts'
 import type { LogClient } from '../src/log/client/log-client.ts'
 import { createProducer } from '../src/log/client/producer.ts'
 import { deleteRecordsApi } from '../src/log/protocol/apis/delete-records.ts'
+import type { SeededRandom } from '../src/world/simulated/seeded-random.ts'
 import { sleep } from '../src/world/world.ts'
 import { persist, type ClientProgram, type ClientSetting } from './clients.ts'
 import { placeOf } from './history.ts'
@@ -46,14 +47,14 @@ export function keyedProducer(upkeep: UpkeepHistory): ClientProgram {
       const { name, random, partitions, world, stopping } = setting
       const producer = await createProducer(client, {
         lingerMs: random.pick([0, 5]),
-        batchSizeBytes: random.pick([200, 1_000]),
+        batchSizeBytes: random.pick([200, 1_000, 4_000]),
         compression: random.pick(['none', 'gzip']),
       })
       try {
         while (!stopping()) {
           for (let count = 1 + random.below(10); count > 0; count--) {
             const key = random.pick(KEYS)
-            const value = random.chance(0.1) ? null : `${name}.${number++}`
+            const value = random.chance(0.1) ? null : `${name}.${number++}${padding(random)}`
             if (value !== null) upkeep.sentKeyed.set(value, key)
             producer.send(
               { topic: 'latest', partition: random.below(partitions), key, value },
@@ -86,7 +87,7 @@ export function placedProducer(upkeep: UpkeepHistory, topic: string): ClientProg
       try {
         while (!stopping()) {
           for (let count = 1 + random.below(6); count > 0; count--) {
-            const value = `${name}.${number++}`
+            const value = `${name}.${number++}${padding(random)}`
             producer.send(
               { topic, partition: random.below(partitions), key: null, value },
               (error, place) => {
@@ -185,6 +186,11 @@ async function fill(client: LogClient, setting: ClientSetting, fleeting: Fleetin
   } finally {
     await producer.close({ discard: true })
   }
+}
+
+/** Batches over several sectors of the device, which may keep some of them. */
+function padding(random: SeededRandom): string {
+  return '.'.repeat(random.pick([0, 0, 400, 1_200]))
 }
 
 function listIn<T>(lists: Map<string, T[]>, key: string): T[] {

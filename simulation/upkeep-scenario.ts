@@ -8,6 +8,7 @@ import { connectClient } from '../src/log/client/client.ts'
 import { decodeRecords, Fetcher } from '../src/log/client/fetcher.ts'
 import type { LogClient } from '../src/log/client/log-client.ts'
 import type { Simulation } from '../src/world/simulated/simulation.ts'
+import { sleep } from '../src/world/world.ts'
 import { cutFirstStartsShort, letThingsGoWrong } from './faults.ts'
 import { BrokenPromise, placeOf, type History } from './history.ts'
 import { RunningClients } from './running-clients.ts'
@@ -47,6 +48,7 @@ class Scenario {
       program: logProgram({
         'auto.create.topics.enable': false,
         'log.segment.bytes': random.pick([600, 2_000, 8_000]),
+        'log.flush.offset.checkpoint.interval.ms': random.pick([100, 1_000, 10_000]),
         'log.index.interval.bytes': random.pick([0, 300]),
         'log.cleaner.backoff.ms': random.pick([50, 400]),
         'log.retention.check.interval.ms': random.pick([100, 600]),
@@ -57,6 +59,11 @@ class Scenario {
 
   async run(): Promise<void> {
     const { clock, random } = this.#simulation
+    // On a slow device much is written and not yet synced at any moment.
+    this.#server.machine.disk.conditions.syncDelayMs = random.pick([
+      [0.1, 2],
+      [5, 100],
+    ])
     this.#server.start()
     await cutFirstStartsShort({ simulation: this.#simulation, server: this.#server, history: this.#history })
     await this.#withClient((client) =>
@@ -75,6 +82,12 @@ class Scenario {
     const untilMs = clock.nowMs() + 2_000 + random.below(5_000)
     const faults = { simulation: this.#simulation, server: this.#server, history: this.#history }
     await letThingsGoWrong({ ...faults, killClient: () => this.#clients.killOne() }, untilMs)
+    // In the middle of writes, whatever faults the seed drew: what is torn then has to be found by its checksum.
+    for (let cuts = random.below(6); cuts > 0; cuts--) {
+      await sleep(clock, random.below(400))
+      await this.#server.up()
+      this.#server.stop('power', 20)
+    }
     await this.#clients.comeToRest(() => this.#server.check())
     this.#server.stop('power', 100)
     await this.#withClient((client) => this.#check(client))

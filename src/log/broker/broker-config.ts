@@ -203,6 +203,11 @@ export const BROKER_SETTINGS = {
   'log.index.interval.bytes': int(4096, 0, 'How many bytes of log per entry of the offset index.'),
   'log.index.size.max.bytes': int(10_485_760, 4, 'Largest index; a segment whose index is full is closed.'),
   'log.segment.delete.delay.ms': long(60_000, 0, 'How long the files of a deleted segment stay on disk.'),
+  'log.flush.offset.checkpoint.interval.ms': int(
+    10_000,
+    1,
+    'How often it is written down up to where partitions are on the device: what a start after a crash does not look at. (Kafka: 60000)',
+  ),
   'min.insync.replicas': int(1, 1, 'Capped at the replication factor, which is 1 here.'),
   'log.flush.acks': oneOf(
     'all',
