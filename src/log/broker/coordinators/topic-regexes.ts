@@ -1,12 +1,16 @@
 import type * as Re2 from 're2js'
 import type { CompiledRegex, TopicRegexes } from '../../coordinator/group/consumer/topics-view.ts'
+import { regexSize } from './regex-size.ts'
 
 type Compiled = CompiledRegex & { readonly kind: 'compiled' }
 
 /** Longer than any sensible expression for names of at most 249 characters. */
 const MAX_LENGTH = 4_096
-/** So many expressions are kept with what they matched. */
+/** Larger than that too, when repetitions are written out; a megabyte, and 30 ms for a long name. */
+const MAX_SIZE = 5_000
+/** So many expressions are kept with what they matched, and so large ones together. */
 const MAX_KEPT = 1_000
+const MAX_KEPT_SIZE = 100_000
 /** So many verdicts an expression remembers before it begins anew: topics come and go. */
 const MAX_VERDICTS = 20_000
 
@@ -16,6 +20,7 @@ const MAX_VERDICTS = 20_000
  */
 export class Re2TopicRegexes implements TopicRegexes {
   readonly #kept = new Map<string, Compiled>()
+  #keptSize = 0
   #engine: typeof Re2 | undefined
 
   /** Has to have resolved before `compile` is called. */
@@ -30,10 +35,17 @@ export class Re2TopicRegexes implements TopicRegexes {
       throw new Error('regular expressions are compiled before their engine is here')
     if (source.length > MAX_LENGTH)
       return { kind: 'invalid', reason: `it is longer than ${MAX_LENGTH} characters` }
+    const size = regexSize(source)
+    if (size > MAX_SIZE)
+      return { kind: 'invalid', reason: 'it is too large with its repetitions written out' }
     try {
       const compiled = remembering(this.#engine.RE2JS.compile(source))
-      if (this.#kept.size >= MAX_KEPT) this.#kept.clear()
+      if (this.#kept.size >= MAX_KEPT || this.#keptSize + size > MAX_KEPT_SIZE) {
+        this.#kept.clear()
+        this.#keptSize = 0
+      }
       this.#kept.set(source, compiled)
+      this.#keptSize += size
       return compiled
     } catch (error) {
       return { kind: 'invalid', reason: reasonOf(error, this.#engine) }

@@ -24,6 +24,7 @@ export const handleCreateTopics: Handler<CreateTopicsRequest, CreateTopicsRespon
   const times = new Map<string, number>()
   for (const { name } of request.topics) times.set(name, (times.get(name) ?? 0) + 1)
   const topics: TopicAnswer[] = []
+  const refused = new Set<string>()
   for (const wanted of request.topics) {
     if (times.get(wanted.name) === 1) {
       topics.push(
@@ -34,7 +35,8 @@ export const handleCreateTopics: Handler<CreateTopicsRequest, CreateTopicsRespon
               message: 'Authorization failed.',
             }),
       )
-    } else if (!topics.some(({ name }) => name === wanted.name)) {
+    } else if (!refused.has(wanted.name)) {
+      refused.add(wanted.name)
       topics.push(
         failure(wanted.name, { error: ErrorCode.INVALID_REQUEST, message: 'Duplicate topic name.' }),
       )

@@ -23,12 +23,14 @@ export const handleDescribeUserScramCredentials: Handler<
   }
   const known = context.services.scramUsers.byName()
   const names = users === null || users.length === 0 ? [...known.keys()] : users.map(({ name }) => name)
+  const seen = new Set<string>()
+  const repeated = new Set(names.filter((name) => seen.has(name) || !seen.add(name)))
   return {
     errorCode: ErrorCode.NONE,
     errorMessage: '',
     results: [...new Set(names)].map((user) => {
       const credentials = known.get(user)
-      if (names.indexOf(user) !== names.lastIndexOf(user)) {
+      if (repeated.has(user)) {
         const errorMessage = `Cannot describe SCRAM credentials for the same user twice in a single request: ${user}`
         return { user, errorCode: ErrorCode.DUPLICATE_RESOURCE, errorMessage, credentialInfos: [] }
       }

@@ -2,20 +2,22 @@ import type {
   ListTransactionsRequest,
   ListTransactionsResponseInput,
 } from '../../protocol/apis/list-transactions.ts'
+import type { CompiledRegex } from '../../coordinator/group/consumer/topics-view.ts'
 import { TRANSACTION_STATUSES } from '../../coordinator/transaction/transaction-record.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
+import { Re2TopicRegexes } from '../coordinators/topic-regexes.ts'
 import { AclOperation, showsTransactionalId } from '../security/access.ts'
 import type { Handler } from '../services.ts'
 
 /** ListTransactions: transactional ids that pass all filters; empty filters let everything through. */
-export const handleListTransactions: Handler<ListTransactionsRequest, ListTransactionsResponseInput> = (
+export const handleListTransactions: Handler<ListTransactionsRequest, ListTransactionsResponseInput> = async (
   request,
   context,
 ) => {
   const { services } = context
   const { stateFilters, producerIdFilters, durationFilter, transactionalIdPattern } = request
-  const pattern = patternOf(transactionalIdPattern)
-  if (pattern === 'invalid') {
+  const pattern = await compiled(transactionalIdPattern)
+  if (pattern?.kind === 'invalid') {
     return { errorCode: ErrorCode.INVALID_REGULAR_EXPRESSION, unknownStateFilters: [], transactionStates: [] }
   }
   const states = new Set(stateFilters)
@@ -28,8 +30,8 @@ export const handleListTransactions: Handler<ListTransactionsRequest, ListTransa
         (states.size === 0 || states.has(value.status)) &&
         (producerIds.size === 0 || producerIds.has(value.producerId)) &&
         (durationFilter < 0 || (value.startedMs >= 0 && nowMs - value.startedMs > durationFilter)) &&
-        (pattern === undefined || pattern.test(transactionalId)) &&
-        showsTransactionalId(context, AclOperation.DESCRIBE, transactionalId),
+        showsTransactionalId(context, AclOperation.DESCRIBE, transactionalId) &&
+        (pattern === undefined || pattern.matches(transactionalId)),
     )
     .map(([transactionalId, value]) => ({
       transactionalId,
@@ -44,21 +46,10 @@ export const handleListTransactions: Handler<ListTransactionsRequest, ListTransa
   }
 }
 
-const LONGEST_PATTERN = 1_000
-const MOST_REPETITIONS = 2
-
-/**
- * The pattern must match the whole id. Kafka's engine takes linear time; this one backtracks, so patterns that could
- * make it do so for long (nested or many repetitions, back references) are refused.
- */
-function patternOf(source: string | null): RegExp | 'invalid' | undefined {
+/** The pattern has to match the whole id, in RE2's syntax as with Kafka; it is matched in linear time. */
+async function compiled(source: string | null): Promise<CompiledRegex | undefined> {
   if (source === null || source === '') return undefined
-  const repetitions = source.match(/[*+]|\{\d+,\d*\}/g)?.length ?? 0
-  if (source.length > LONGEST_PATTERN || repetitions > MOST_REPETITIONS) return 'invalid'
-  if (/\)[*+{]/.test(source) || /\\[1-9k]/.test(source)) return 'invalid'
-  try {
-    return new RegExp(`^(?:${source})$`, 'u')
-  } catch {
-    return 'invalid'
-  }
+  const regexes = new Re2TopicRegexes()
+  await regexes.load()
+  return regexes.compile(source)
 }

@@ -298,7 +298,8 @@ function supportsProtocols(group: ConsumerGroup, request: JoinRequest): boolean 
   if (group.protocolType !== request.protocolType) return false
   // A member that joins anew need not agree with what it said before.
   const others = [...group.members.values()].filter((member) => member.id !== request.memberId)
-  return request.protocols.some(({ name }) => rebalance.supportedByAll(others, name))
+  const isCommon = rebalance.commonProtocols(others)
+  return request.protocols.some(({ name }) => isCommon(name))
 }
 
 function sameProtocols(member: Member, protocols: readonly JoinProtocol[]): boolean {

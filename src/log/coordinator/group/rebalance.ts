@@ -209,8 +209,9 @@ function longestRebalanceTimeoutMs({ group }: GroupStep): number {
 /** Each member votes for the first of its protocols that all support; most votes win. */
 export function voteProtocol(members: readonly Pick<Member, 'protocols'>[]): string {
   const votes = new Map<string, number>()
+  const isCommon = commonProtocols(members)
   for (const member of members) {
-    const choice = member.protocols.find(({ name }) => supportedByAll(members, name))
+    const choice = member.protocols.find(({ name }) => isCommon(name))
     assert(choice !== undefined, 'members without a common protocol are refused when they join')
     votes.set(choice.name, (votes.get(choice.name) ?? 0) + 1)
   }
@@ -220,7 +221,8 @@ export function voteProtocol(members: readonly Pick<Member, 'protocols'>[]): str
   return winner
 }
 
-export function supportedByAll(members: Iterable<Pick<Member, 'protocols'>>, name: string): boolean {
-  for (const member of members) if (!member.protocols.some((protocol) => protocol.name === name)) return false
-  return true
+/** Says of a protocol whether all members know it. Clients may name any number of them. */
+export function commonProtocols(members: Iterable<Pick<Member, 'protocols'>>): (name: string) => boolean {
+  const known = Array.from(members, ({ protocols }) => new Set(protocols.map(({ name }) => name)))
+  return (name) => known.every((names) => names.has(name))
 }

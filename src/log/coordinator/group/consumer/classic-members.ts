@@ -14,6 +14,7 @@ import {
   type MemberIdentity,
   type SyncRequest,
 } from '../group-step.ts'
+import { commonProtocols } from '../rebalance.ts'
 import { ConsumerDraft } from './consumer-draft.ts'
 import { NO_ASSIGNMENT, type ConsumerMember, type ConsumerMembership } from './consumer-membership.ts'
 import { decodeSubscription, encodeAssignment, type Subscription } from './consumer-protocol.ts'
@@ -96,9 +97,8 @@ export function joinAsClassic(step: GroupStep, request: JoinRequest, waiter: Wai
 function supportsProtocols(membership: ConsumerMembership, request: JoinRequest): boolean {
   if (request.protocolType !== 'consumer' || request.protocols.length === 0) return false
   const classic = [...membership.members.values()].flatMap(({ value }) => value.classic ?? [])
-  return request.protocols.some(({ name }) =>
-    classic.every(({ protocols }) => protocols.some((protocol) => protocol.name === name)),
-  )
+  const isCommon = commonProtocols(classic)
+  return request.protocols.some(({ name }) => isCommon(name))
 }
 
 function findOrMake(
