@@ -34,7 +34,8 @@ class NodeClock implements Clock {
 
   schedule(delayMs: number, callback: () => void): Timer {
     if (!(delayMs > MAX_TIMER_MS)) {
-      const handle = setTimeout(callback, delayMs)
+      // As in the simulation; Node warns of a negative delay, which is what is left of a deadline that has passed.
+      const handle = setTimeout(callback, Math.max(1, delayMs))
       return { cancel: () => clearTimeout(handle) }
     }
     let inner: Timer = { cancel: () => undefined }
