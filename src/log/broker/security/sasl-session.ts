@@ -175,6 +175,7 @@ export class SaslSession {
 
   /** A bare message; undefined when the connection is to be closed instead of an answer. */
   async bareMessage(message: Buffer): Promise<Buffer | undefined> {
+    if (this.#state.kind === 'exchanging' && this.#state.stepping) return undefined
     const { errorCode, authBytes } = await this.authenticate(message)
     return errorCode === ErrorCode.NONE ? (authBytes as Buffer) : undefined
   }

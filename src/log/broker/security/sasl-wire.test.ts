@@ -10,7 +10,7 @@ import { metadataApi } from '../../protocol/apis/metadata.ts'
 import { saslAuthenticateApi } from '../../protocol/apis/sasl-authenticate.ts'
 import { saslHandshakeApi } from '../../protocol/apis/sasl-handshake.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
-import type { WireClient } from '../wire-client.test-kit.ts'
+import { requestFrame, type WireClient } from '../wire-client.test-kit.ts'
 import {
   logIn,
   logInByScram,
@@ -66,6 +66,27 @@ describe('SASL', () => {
       )
       assert.equal(broker.metrics().authenticationsFailed, 2)
       assert.ok(!JSON.stringify(reports).includes('machine'))
+    }))
+
+  test('guesses do not come side by side, with headers or without: each costs a connection and its wait', () =>
+    withSecuredBroker(async ({ connect, broker, reports }) => {
+      const guesses = ['a', 'b', 'c', 'engine'].map((password) => `\0ada\0${password}`)
+      const bare = await connect()
+      const [first, ...others] = guesses.map(frameOf)
+      bare.write(
+        Buffer.concat([requestFrame(saslHandshakeApi, 0, { mechanism: 'PLAIN' }), first!, ...others]),
+      )
+      await bare.closed
+      const framed = await connect()
+      await framed.call(saslHandshakeApi, 1, { mechanism: 'PLAIN' })
+      const frames = guesses.map((text) =>
+        requestFrame(saslAuthenticateApi, 1, { authBytes: Buffer.from(text) }),
+      )
+      framed.write(Buffer.concat(frames))
+      await framed.closed
+      assert.equal(broker.metrics().authenticationsFailed, 2)
+      assert.equal(broker.metrics().authenticationsSucceeded, 0)
+      assert.ok(!reports.some(({ event }) => event === 'client authenticated'))
     }))
 
   test('before it has authenticated, a client may ask for versions and choose a mechanism, and that is all', () =>
