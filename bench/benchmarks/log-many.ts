@@ -15,6 +15,8 @@ const SECONDS = 30
 interface Report {
   readonly errors: number
   readonly missing: number
+  /** Read again after a group's rebalance. */
+  readonly repeated: number
   readonly records: number
   readonly ackP50Ms: number
   readonly ackP99Ms: number
@@ -44,6 +46,7 @@ export const logMany: Benchmark = {
   measures: [
     { key: 'errors', label: 'errors', better: 'lower', digits: 0 },
     { key: 'missing', label: 'records that did not arrive', better: 'lower', digits: 0 },
+    { key: 'repeated', label: 'records that arrived again', better: 'lower', digits: 0 },
     { key: 'recordsPerSecond', label: 'records/s acknowledged', better: 'higher', digits: 0 },
     { key: 'ackP50Ms', label: 'p50 to the acknowledgement, ms', better: 'lower', digits: 1 },
     { key: 'ackP99Ms', label: 'p99 to the acknowledgement, ms', better: 'lower', digits: 1 },

@@ -157,7 +157,7 @@ func (l *latencies) add(due time.Time, count *atomic.Int64) {
 func report(acknowledged, delivered []*latencies, missing int64) {
 	ack, arrival := sorted(acknowledged), sorted(delivered)
 	result := map[string]any{
-		"errors": errorCount.Load(), "missing": missing, "records": len(ack),
+		"errors": errorCount.Load(), "missing": max(0, missing), "repeated": max(0, -missing), "records": len(ack),
 		"ackP50Ms": at(ack, 0.5), "ackP99Ms": at(ack, 0.99), "arrivalP50Ms": at(arrival, 0.5), "arrivalP99Ms": at(arrival, 0.99),
 	}
 	if err, ok := firstError.Load().(string); ok {
