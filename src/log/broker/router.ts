@@ -146,7 +146,8 @@ export class Router {
 /** A message of SaslHandshake version 0: no header before it, none before its answer. */
 async function answerBareMessage(sasl: SaslSession, frame: Buffer): Promise<Outcome> {
   const answer = await sasl.bareMessage(Buffer.from(frame))
-  if (answer === undefined) return new CloseConnection('its authentication has failed, or did not wait for an answer')
+  if (answer === undefined)
+    return new CloseConnection('its authentication has failed, or did not wait for an answer')
   const size = Buffer.alloc(4)
   size.writeInt32BE(answer.length)
   return [size, answer]

@@ -284,6 +284,28 @@ describe('transactions over the wire', () => {
       assert.deepEqual(unknown.unknownStateFilters, ['Nonsense'])
     }))
 
+  it('are written to by their own producer alone: a request with batches of several is refused as a whole', () =>
+    withBroker(async ({ client }) => {
+      const [own, other] = [await init(client, 'own'), await init(client, 'other')]
+      const batch = (producer: Producer): Buffer =>
+        batchOf(['v'], { ...producer, baseSequence: 0, transactional: true })
+      const partitionData = [
+        { index: 0, records: batch(own) },
+        { index: 1, records: batch(other) },
+      ]
+      const answer = await client.call(produceApi, 12, {
+        transactionalId: 'own',
+        acks: -1,
+        timeoutMs: 1_000,
+        topicData: [{ name: 't', partitionData }],
+      })
+      assert.deepEqual(
+        answer.responses[0]!.partitionResponses.map(({ errorCode }) => errorCode),
+        [ErrorCode.INVALID_PRODUCER_ID_MAPPING, ErrorCode.INVALID_PRODUCER_ID_MAPPING],
+      )
+      assert.equal(await send(client, own, 12), NONE)
+    }))
+
   it('that hang are found by DescribeProducers and ended by WriteTxnMarkers', () =>
     withBroker(async ({ client }) => {
       const producer = await init(client)

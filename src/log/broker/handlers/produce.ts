@@ -40,6 +40,8 @@ export const handleProduce: Handler<ProduceRequest, ProduceResponseInput> = (req
     (transactional !== undefined && !mayWriteTransaction(request, context))
   )
     return finish(request, answerAll(request, ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED))
+  if (transactional === 'of several')
+    return finish(request, answerAll(request, ErrorCode.INVALID_PRODUCER_ID_MAPPING))
   const earlier = verifying.get(context.connection)
   if (transactional === undefined) {
     if (earlier === undefined) return appendAll(request, context, undefined)
@@ -208,18 +210,22 @@ function finish(request: ProduceRequest, response: ProduceResponseInput): Result
   return NO_RESPONSE
 }
 
-/** The producer of the transactional batches of a request; the client library sends one producer's in one request. */
+/** The one producer of the transactional batches of a request: its transaction is the one that is asked about. */
 function transactionOf(
   request: ProduceRequest,
-): { producerId: number; producerEpoch: number } | 'without id' | undefined {
+): { producerId: number; producerEpoch: number } | 'without id' | 'of several' | undefined {
+  let producer: { producerId: number; producerEpoch: number } | undefined
   for (const { partitionData } of request.topicData) {
     for (const { records } of partitionData) {
       if (records === null || records.length < BATCH_HEADER_BYTES) continue
       if (!isTransactional(records.readInt16BE(BATCH_ATTRIBUTES_AT))) continue
-      return request.transactionalId === null ? 'without id' : readBatchHeader(records, 0)
+      if (request.transactionalId === null) return 'without id'
+      const { producerId, producerEpoch } = readBatchHeader(records, 0)
+      producer ??= { producerId, producerEpoch }
+      if (producer.producerId !== producerId || producer.producerEpoch !== producerEpoch) return 'of several'
     }
   }
-  return undefined
+  return producer
 }
 
 /** Asks the transaction coordinator about every partition; answers by `topic:partition`. */
