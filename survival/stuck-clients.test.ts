@@ -115,7 +115,8 @@ test('readers that ask for much and read nothing cost a bounded amount of memory
     t.diagnostic(
       `${Math.round(before)} MiB before, ${Math.round(during)} MiB with 100 readers that ask for 1 GB each`,
     )
-    assert.ok(during - before < 256 + 150, `${before} MiB grew to ${during}`)
+    // All answers together, one of each reader beyond that, and what the collector has not come to yet.
+    assert.ok(during - before < 256 + 100 * 2 + 100, `${before} MiB grew to ${during}`)
     await serves()
   }))
 
