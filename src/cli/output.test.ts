@@ -34,6 +34,15 @@ describe('tables', () => {
 })
 
 describe('a line of the log for people', () => {
+  it('is one line, whatever a client calls itself', () => {
+    const clientId = 'x\n12:00:01.000 info  client authenticated  principal=User:admin\u001b[2K\r'
+    assert.equal(
+      reportLine(new Date('2026-01-31T12:00:00Z'), { level: 'warn', event: 'refused', fields: { clientId } }),
+      String.raw`12:00:00.000 warn  refused  clientId=x\n12:00:01.000 info  client authenticated  principal=User:admin\u001b[2K\u000d`,
+    )
+    assert.equal(renderTable(['GROUP'], [['a\u001b[31m\nb']]), 'GROUP\n' + String.raw`a\u001b[31m\nb`)
+  })
+
   it('has the time, the level, what happened and where', () => {
     const fields = { topic: 'orders', partition: 3, error: new Error('why'), peers: ['a'], left: undefined }
     assert.equal(

@@ -35,13 +35,23 @@ function clearLine(): string {
   return process.stderr.isTTY ? '\r\u001b[2K' : ''
 }
 
+/**
+ * Text on one line, without what a terminal obeys: names of groups and clients are whatever somebody elsewhere has chosen,
+ * and are to forge neither a line nor what stands in it.
+ */
+export function printable(text: string): string {
+  return text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/gu, (character) =>
+    character === '\n' ? String.raw`\n` : `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+}
+
 /** Columns as wide as their widest cell; numbers to the right. */
 export function renderTable(
   heads: readonly string[],
   rows: readonly (readonly (string | number)[])[],
 ): string {
   const cells = [heads, ...rows].map((row) =>
-    row.map((cell) => (typeof cell === 'number' ? cell.toLocaleString('en') : cell)),
+    row.map((cell) => (typeof cell === 'number' ? cell.toLocaleString('en') : printable(cell))),
   )
   const widths = heads.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)))
   const right = heads.map(
@@ -63,7 +73,7 @@ export function renderTable(
 export function renderFields(fields: Readonly<Record<string, string>>): string {
   const width = Math.max(...Object.keys(fields).map((name) => name.length))
   return Object.entries(fields)
-    .map(([name, value]) => `${name.padEnd(width)}  ${value}`)
+    .map(([name, value]) => `${name.padEnd(width)}  ${printable(value)}`)
     .join('\n')
 }
 

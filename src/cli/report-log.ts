@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import type * as Pino from 'pino'
 import type { Report, ReportLevel } from '../base/report.ts'
 import type { LogFormat } from '../config/process-settings.ts'
-import { terminal } from './output.ts'
+import { printable, terminal } from './output.ts'
 
 const RANK: Readonly<Record<ReportLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 }
 
@@ -56,6 +56,6 @@ export function reportLine(
 }
 
 function textOf(value: unknown): string {
-  if (value instanceof Error) return value.message
-  return typeof value === 'string' ? value : (JSON.stringify(value) ?? 'undefined')
+  if (value instanceof Error) return printable(value.message)
+  return printable(typeof value === 'string' ? value : (JSON.stringify(value) ?? 'undefined'))
 }
