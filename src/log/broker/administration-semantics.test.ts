@@ -50,6 +50,43 @@ async function produceById(client: WireClient, topicId: string, records: Buffer)
 }
 
 describe('topics', () => {
+  it('of the coordinators are made by the broker alone, as they have to be, whoever names them first', () =>
+    withBroker(async ({ client }) => {
+      const names = ['__consumer_offsets', '__transaction_state']
+      const { topics } = await client.call(createTopicsApi, 7, {
+        topics: names.map((name) => ({
+          name,
+          numPartitions: 1,
+          replicationFactor: 1,
+          assignments: [],
+          configs: [],
+        })),
+      })
+      assert.deepEqual(
+        topics.map(({ errorCode }) => errorCode),
+        names.map(() => ErrorCode.INVALID_TOPIC_EXCEPTION),
+      )
+      const named = await client.call(metadataApi, 9, {
+        topics: names.map((name) => ({ name })),
+        allowAutoTopicCreation: true,
+      })
+      for (const { errorCode, isInternal, partitions } of named.topics)
+        assert.deepEqual([errorCode, isInternal, partitions.length], [NONE, true, 4])
+      const { results } = await client.call(describeConfigsApi, 4, {
+        resources: names.map((resourceName) => ({
+          resourceType: 2,
+          resourceName,
+          configurationKeys: ['cleanup.policy'],
+        })),
+      })
+      for (const { configs } of results) assert.equal(configs[0]!.value, 'compact')
+      for (const name of names)
+        assert.equal(
+          (await produce(client, name, batchOf(['forged']))).errorCode,
+          ErrorCode.INVALID_TOPIC_EXCEPTION,
+        )
+    }))
+
   it('8: null is all of them, an empty list none, and ids name them too', () =>
     withBroker(async ({ client, topicId }) => {
       const all = await client.call(metadataApi, 12, { topics: null })

@@ -91,6 +91,15 @@ test('45: partitions over the quota are refused to new clients; old ones wait', 
     const refused = await other.call(apis.createTopics, 7, { topics })
     assert.equal(refused.topics[0]!.errorCode, ErrorCode.THROTTLING_QUOTA_EXCEEDED)
     assert.ok(refused.throttleTimeMs > 0)
+    const fourth = await scene.connect()
+    const named = await fourth.call(apis.metadata, 9, {
+      topics: [{ name: 'd' }],
+      allowAutoTopicCreation: true,
+    })
+    assert.equal(named.topics[0]!.errorCode, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+    assert.ok(
+      !(await client.call(apis.metadata, 9, { topics: null })).topics.some(({ name }) => name === 'd'),
+    )
     const third = await scene.connect()
     const old = await third.call(apis.createTopics, 5, { topics })
     assert.equal(old.topics[0]!.errorCode, ErrorCode.NONE)

@@ -2,7 +2,7 @@ import type { Report } from '../../base/report.ts'
 import { messageOf } from '../../base/millrace-error.ts'
 import { ErrorCode } from '../protocol/error-code.ts'
 import type { LogDirectory, Topic } from '../storage/log-directory.ts'
-import { CLUSTER_METADATA } from '../storage/partition-directories.ts'
+import { CLUSTER_METADATA, INTERNAL_TOPICS } from '../storage/partition-directories.ts'
 import type { BrokerConfig } from './broker-config.ts'
 import type { BrokerCounters } from './broker-metrics.ts'
 import type { PartitionWaiters } from './partition-waiters.ts'
@@ -48,8 +48,11 @@ export class TopicCatalog {
     this.#metrics = options.metrics
   }
 
-  /** Whether a topic could be created so, and with what defaults filled in. */
-  check(wish: TopicWish): TopicCheck {
+  /**
+   * Whether a topic could be created so, and with what defaults filled in. The coordinators' topics are made by the broker
+   * alone (`internal`): one that a client has made would be writable by clients, and retention would delete from it.
+   */
+  check(wish: TopicWish, { internal = false }: { readonly internal?: boolean } = {}): TopicCheck {
     const nameProblem = topicNameProblem(wish.name)
     if (nameProblem !== undefined) return refused(ErrorCode.INVALID_TOPIC_EXCEPTION, nameProblem)
     if (wish.name === CLUSTER_METADATA)
@@ -57,6 +60,11 @@ export class TopicCatalog {
     if (this.#logDirectory.topic(wish.name) !== undefined) {
       return refused(ErrorCode.TOPIC_ALREADY_EXISTS, `Topic '${wish.name}' already exists.`)
     }
+    if (INTERNAL_TOPICS.has(wish.name) && !internal)
+      return refused(
+        ErrorCode.INVALID_TOPIC_EXCEPTION,
+        `Topic '${wish.name}' is created by the broker itself when a group or transaction needs it.`,
+      )
     const collision = this.#collisionOf(wish.name)
     if (collision !== undefined) {
       return refused(
@@ -92,7 +100,7 @@ export class TopicCatalog {
   }
 
   create(wish: TopicWish, options: { readonly internal?: boolean } = {}): TopicCreation {
-    const check = this.check(wish)
+    const check = this.check(wish, options)
     if (check.kind === 'refused') return check
     try {
       const topic = this.#logDirectory.createTopic({

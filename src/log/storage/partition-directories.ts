@@ -144,4 +144,4 @@ export const CLUSTER_METADATA = '__cluster_metadata'
 const KEPT_FOR_EVER = { 'retention.ms': '-1', 'retention.bytes': '-1' } as const
 
 /** Topics of Kafka's own. */
-const INTERNAL_TOPICS: ReadonlySet<string> = new Set(['__consumer_offsets', '__transaction_state'])
+export const INTERNAL_TOPICS: ReadonlySet<string> = new Set(['__consumer_offsets', '__transaction_state'])

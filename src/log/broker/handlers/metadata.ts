@@ -2,7 +2,9 @@ import type { MetadataRequest, MetadataResponseInput } from '../../protocol/apis
 import { ErrorCode } from '../../protocol/error-code.ts'
 import { ZERO_UUID } from '../../protocol/field.ts'
 import type { Topic } from '../../storage/log-directory.ts'
-import { CONSUMER_OFFSETS, TRANSACTION_STATE } from '../coordinators/internal-topics.ts'
+import { INTERNAL_TOPICS } from '../../storage/partition-directories.ts'
+import { CONSUMER_OFFSETS } from '../coordinators/internal-topics.ts'
+import { mutationQuota } from '../quotas/mutation-quota.ts'
 import {
   AclOperation,
   authorizedOperations,
@@ -16,8 +18,6 @@ import { topicNameProblem } from '../topic-catalog.ts'
 
 /** Versions 10 and 11 have fields for ids and null names, but Kafka takes neither before version 12. */
 const IDS_FROM = 12
-
-const INTERNAL_TOPICS: ReadonlySet<string> = new Set([CONSUMER_OFFSETS, TRANSACTION_STATE])
 
 type TopicMetadata = NonNullable<MetadataResponseInput['topics']>[number]
 
@@ -90,10 +90,22 @@ function byName(context: RequestContext, name: string, mayCreate: boolean): Topi
   if (!mayCreate) return failed(name, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
   if (!showsOnCluster(context, AclOperation.CREATE) && !mayOnTopic(context, AclOperation.CREATE, name))
     return failed(name, ErrorCode.TOPIC_AUTHORIZATION_FAILED)
+  return create(context, name)
+}
+
+function create(context: RequestContext, name: string): TopicMetadata {
+  const { services } = context
+  const { nodeId } = services.logDirectory
+  if (INTERNAL_TOPICS.has(name)) {
+    const coordinator = name === CONSUMER_OFFSETS ? services.groups : services.transactions
+    const topic = coordinator.available() ? services.logDirectory.topic(name) : undefined
+    return topic === undefined ? failed(name, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION) : describe(topic, nodeId)
+  }
+  // Who has created too many topics is told what somebody is told who asks too early, and asks again.
+  if (!mutationQuota(context, 0).take(services.config['num.partitions']))
+    return failed(name, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
   const created = services.topics.create({ name, partitions: -1, replicationFactor: -1, config: {} })
-  return created.kind === 'created'
-    ? describe(created.topic, services.logDirectory.nodeId)
-    : failed(name, created.error)
+  return created.kind === 'created' ? describe(created.topic, nodeId) : failed(name, created.error)
 }
 
 function failed(name: string, errorCode: ErrorCode): TopicMetadata {
