@@ -19,6 +19,8 @@ describe('figures of clients', () => {
     ])
     figures.connectionClosed(open[0]!, 2)
     assert.equal(figures.snapshot(open.slice(1), 3)[0]?.requests, 9)
+    const long = figures.snapshot([connection('x'.repeat(30_000))], 4).at(-1)
+    assert.equal(long?.clientId, 'x'.repeat(200))
   })
 
   it('are bounded, never go back, and give the places of those who are long gone to others', () => {

@@ -25,6 +25,8 @@ interface ClientTotal {
 
 /** Client ids are the clients' own words: there may be as many as there are requests. */
 const CLIENTS_MAX = 200
+/** Longer ones are cut. */
+const NAME_LENGTH_MAX = 200
 /** A client that is gone for so long gives its place to another. */
 const FORGOTTEN_AFTER_MS = 3_600_000
 /** Stands for all clients that there is no place for, and for those that had one. */
@@ -57,7 +59,7 @@ export class ClientFigures {
   #nameOf(connection: CountedConnection, nowMs: number): string {
     let name = this.#names.get(connection)
     if (name === undefined) {
-      const wanted = connection.clientId ?? ''
+      const wanted = (connection.clientId ?? '').slice(0, NAME_LENGTH_MAX)
       name = this.#closed.has(wanted) || this.#makePlace(nowMs) ? wanted : OTHER_CLIENTS
       // Before the first request nobody has a name yet.
       if (connection.requests > 0) this.#names.set(connection, name)

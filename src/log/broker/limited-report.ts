@@ -6,11 +6,13 @@ const PER_CAUSE = { burst: 10, perSecond: 1 }
 const OVERALL = { burst: 200, perSecond: 20 }
 /** Causes that are remembered; beyond these the one that came first is forgotten. */
 const CAUSES_MAX = 1000
+/** Clients may call themselves and others whatever fits a request: so many characters of it are told. */
+const TEXT_MAX = 500
 
 /**
  * Says what clients did wrong without letting those who do it in a loop fill the disk: each cause (a principal, an
  * address) has ten lines at once and then one a second, all causes together 200 and 20 a second. A line says how many
- * of its cause were left out before it (`leftOut`).
+ * of its cause were left out before it (`leftOut`), and long texts in it are cut.
  */
 export class LimitedReport {
   readonly #report: Report
@@ -31,7 +33,7 @@ export class LimitedReport {
     line: { readonly cause: string; readonly fields: () => Readonly<Record<string, unknown>> },
   ): void {
     const nowMs = this.#clock.monotonicMs()
-    const key = `${event} ${line.cause}`
+    const key = `${event} ${line.cause.slice(0, TEXT_MAX)}`
     let cause = this.#causes.get(key)
     if (cause === undefined) {
       if (this.#causes.size >= CAUSES_MAX) this.#causes.delete(this.#causes.keys().next().value!)
@@ -43,8 +45,16 @@ export class LimitedReport {
     }
     const { leftOut } = cause
     cause.leftOut = 0
-    this.#report(level, event, leftOut === 0 ? line.fields() : { ...line.fields(), leftOut })
+    const fields: Record<string, unknown> = {}
+    for (const [name, value] of Object.entries(line.fields())) fields[name] = shortened(value)
+    if (leftOut > 0) fields['leftOut'] = leftOut
+    this.#report(level, event, fields)
   }
+}
+
+function shortened(value: unknown): unknown {
+  if (typeof value !== 'string' || value.length <= TEXT_MAX) return value
+  return `${value.slice(0, TEXT_MAX)}… (${value.length} characters)`
 }
 
 /** So many at once, and so many a second. */

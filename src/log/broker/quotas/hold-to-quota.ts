@@ -60,8 +60,11 @@ export function holdToQuota(
   return result === NO_RESPONSE ? result : { ...result, throttleTimeMs: throttleMs }
 }
 
+/** What is remembered of clients holds their ids, which they may make as long as they like: the rest of one does not count. */
+const CLIENT_ID_LENGTH_MAX = 1000
+
 export function quotaClient(connection: ClientConnection, clientId: string | null): QuotaClient {
-  return { user: connection.principal.name, clientId: clientId ?? '' }
+  return { user: connection.principal.name, clientId: (clientId ?? '').slice(0, CLIENT_ID_LENGTH_MAX) }
 }
 
 function recordBytesOf({ responses }: FetchResponseInput): number {

@@ -96,6 +96,7 @@ export class RuleAuthorizer implements Authorizer {
   ): boolean {
     const decided = this.#decidedFor(connection)
     if (decided.isSuperUser) return true
+    if (name.length > NAME_LENGTH_MAX) return this.#decide(decided.asker, operation, resourceType, name)
     const key = operation * RESOURCE_TYPES + resourceType
     let byName = decided.byKey.get(key)
     if (byName === undefined) decided.byKey.set(key, (byName = new Map<string, boolean>()))
@@ -152,3 +153,5 @@ interface Decided {
 const RESOURCE_TYPES = 16
 /** Names that are remembered of a connection for an operation on a type; then it begins anew. */
 const NAMES_MAX = 2000
+/** Longer ones, which are no topic's, are not remembered: a client could fill the memory with them. */
+const NAME_LENGTH_MAX = 249

@@ -89,6 +89,19 @@ describe('SASL', () => {
       assert.ok(!reports.some(({ event }) => event === 'client authenticated'))
     }))
 
+  test('what somebody unknown calls itself does not fill the log, however long it is', () =>
+    withSecuredBroker(async ({ connect, reports }) => {
+      const named = await connect()
+      await logIn(named, 'x'.repeat(400_000), 'y')
+      const asking = await connect()
+      await asking.call(saslHandshakeApi, 1, { mechanism: 'z'.repeat(30_000) })
+      await Promise.all([named.closed, asking.closed])
+      const lines = reports.filter(({ event }) => event === 'authentication failed')
+      assert.equal(lines.length, 2)
+      assert.match(String(lines[0]!['user']), /^x{500}… \(400000 characters\)$/)
+      for (const line of lines) assert.ok(JSON.stringify(line).length < 1000)
+    }))
+
   test('before it has authenticated, a client may ask for versions and choose a mechanism, and that is all', () =>
     withSecuredBroker(async ({ connect, reports }) => {
       const tries: readonly ((client: WireClient) => Promise<unknown>)[] = [
