@@ -169,10 +169,32 @@ function hint(given: unknown, words: readonly string[]): string {
 }
 
 function shown(value: unknown, setting: Setting): string {
-  if ('secret' in setting && setting.secret === true && typeof value === 'string')
-    return value === '' ? 'an empty text' : 'a secret'
   if (value === undefined || value === null) return 'nothing'
+  if (setting.kind === 'text' && setting.secret === true)
+    return typeof value === 'string' ? (value === '' ? 'an empty text' : 'a secret') : kindOf(value)
+  if (holdsSecrets(setting) && (typeof value === 'string' || typeof value === 'object')) return kindOf(value)
   return JSON.stringify(value) ?? typeof value
+}
+
+/** Without what it says. */
+function kindOf(value: unknown): string {
+  if (typeof value === 'string') return 'text'
+  if (typeof value === 'object') return Array.isArray(value) ? 'a list' : 'settings by name'
+  return `a ${typeof value}`
+}
+
+function holdsSecrets(setting: Setting): boolean {
+  switch (setting.kind) {
+    case 'text':
+      return setting.secret === true
+    case 'list':
+    case 'record':
+      return holdsSecrets(setting.of)
+    case 'group':
+      return Object.values(setting.fields).some(holdsSecrets)
+    default:
+      return false
+  }
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -119,7 +119,31 @@ describe('a configuration', () => {
         'num.partitions: is a setting of the broker: it belongs under broker',
       ],
     )
-    assert.deepEqual(problemsOf([]), [': expected settings by name, got []'])
+    assert.deepEqual(problemsOf([]), [': expected settings by name, got a list'])
+  })
+
+  it('are told without what was to be a secret, whatever it was taken for', () => {
+    const sasl = (users: unknown): unknown => ({ listen: 1, sasl: { mechanisms: ['PLAIN'], users } })
+    assert.deepEqual(
+      problemsOf({
+        httpToken: 271_828,
+        listeners: [
+          sasl({ ada: 271_828 }),
+          sasl(['ada=271828']),
+          sasl('ada=271828'),
+          { listen: 1, sasl: 'ada:271828' },
+          { listen: 1, tls: { certificate: 'a.pem', key: ['271828'] } },
+        ],
+      }),
+      [
+        'httpToken: expected text, got a number',
+        'listeners[0].sasl.users.ada: expected text, got a number',
+        'listeners[1].sasl.users: expected a value for each user, got a list',
+        'listeners[2].sasl.users: expected a value for each user, got text',
+        'listeners[3].sasl: expected settings by name, got text',
+        'listeners[4].tls.key: expected a path or PEM, got a list',
+      ],
+    )
     assert.deepEqual(problemsOf({ listen: ':1', listeners: [{ listen: ':1' }] }), [
       'listen: cannot be beside listeners: say it there',
     ])

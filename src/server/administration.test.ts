@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { createProducer } from '../log/client/producer.ts'
 import { createTransactionalProducer } from '../log/client/transaction.ts'
-import { serve, type Served } from './serve.ts'
+import type { Report } from '../base/report.ts'
+import { serve, type Served, type ServeOptions } from './serve.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'millrace-administration-'))
 const TOKEN = 'a-token'
@@ -176,6 +177,7 @@ describe('over REST', () => {
     const basic = { authorization: `Basic ${Buffer.from(`anybody:${TOKEN}`).toString('base64')}` }
     assert.equal((await ask('GET', '/api/v1/topics', undefined, basic)).status, 200)
     assert.equal((await ask('GET', '/healthz', undefined, {})).status, 200)
+    assert.deepEqual((await ask('GET', '/readyz', undefined, {})).json, { status: 'ok' })
   })
 
   it('every route is described, with what it takes', async () => {
@@ -208,7 +210,32 @@ describe('a process whose HTTP could be reached from elsewhere', () => {
     await assert.rejects(serve({ ...options, http: false, schemaRegistry: http }), {
       code: 'MR_OPEN_LISTENER',
     })
-    await using open = await serve({ ...options, http, httpToken: TOKEN })
+    await assert.rejects(serve({ ...options, http, httpToken: '' }), { code: 'MR_CONFIG_INVALID' })
+    const warnings: string[] = []
+    const report: Report = (level, event) => void (level === 'warn' && warnings.push(event))
+    await using open = await serve({ ...options, http, httpToken: TOKEN, report })
     assert.ok(open.url !== undefined)
+    assert.deepEqual(warnings, [])
+  })
+
+  it('says so, and also where it lets in whom its listeners would not', async () => {
+    const options = { data: join(folder, 'told'), listen: { host: '127.0.0.1', port: 0 } }
+    const warningsOf = async (more: Partial<ServeOptions>): Promise<string[]> => {
+      const warnings: string[] = []
+      const report: Report = (level, event) => void (level === 'warn' && warnings.push(event))
+      await using served = await serve({ ...options, http: { host: '127.0.0.1', port: 0 }, report, ...more })
+      assert.ok(served.url !== undefined)
+      return warnings
+    }
+    assert.deepEqual(await warningsOf({}), [])
+    assert.match(
+      String(await warningsOf({ broker: { 'authorizer.class.name': 'acl' } })),
+      /whoever is on this machine/,
+    )
+    const http = { host: '0.0.0.0', port: 0 }
+    assert.match(
+      String(await warningsOf({ http, allowAnonymousBeyondLoopback: true })),
+      /other machines .* over HTTP/,
+    )
   })
 })

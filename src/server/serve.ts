@@ -87,6 +87,7 @@ export interface Served extends AsyncDisposable {
 export async function serve(options: ServeOptions): Promise<Served> {
   const { world = nodeWorld(), data, report = reportNothing } = options
   refuseOpenHttp(options)
+  tellOpenHttp(options, report)
   await using started = new AsyncDisposableStack()
   const { listen, listeners, allowAnonymousBeyondLoopback } = options
   const log =
@@ -196,6 +197,13 @@ async function serveHttp(parts: {
 /** Over HTTP everything may be done: from other machines only by those who show a token, unless that is said. */
 function refuseOpenHttp(options: ServeOptions): void {
   const { http, schemaRegistry, httpToken, allowAnonymousBeyondLoopback = false } = options
+  if (httpToken === '') {
+    throw new MillraceError({
+      code: 'MR_CONFIG_INVALID',
+      message: 'httpToken is an empty text, which anybody can show.',
+      fix: 'Give it a long random text, or leave it out.',
+    })
+  }
   if (httpToken !== undefined || allowAnonymousBeyondLoopback) return
   for (const address of [http, schemaRegistry]) {
     if (address === undefined || address === false || isLoopback(address.host)) continue
@@ -206,6 +214,27 @@ function refuseOpenHttp(options: ServeOptions): void {
       peer: `${address.host}:${address.port}`,
     })
   }
+}
+
+/** What HTTP lets anybody do who reaches it, where the listeners would not let everybody do it. */
+function tellOpenHttp(
+  { http, schemaRegistry, httpToken, listeners = [], broker }: ServeOptions,
+  report: Report,
+): void {
+  if (httpToken !== undefined) return
+  const addresses = [http, schemaRegistry].filter((address) => address !== undefined && address !== false)
+  const beyond = addresses.filter(({ host }) => !isLoopback(host))
+  for (const { host, port } of beyond)
+    report('warn', 'other machines can do everything over HTTP: there is no httpToken', { host, port })
+  const guarded =
+    (broker?.['authorizer.class.name'] ?? '') !== '' ||
+    (listeners.length > 0 &&
+      listeners.every(({ tls, sasl }) => sasl !== undefined || tls?.clientAuth === 'required'))
+  const [first] = addresses
+  if (guarded && first !== undefined && beyond.length === 0)
+    report('warn', 'whoever is on this machine can do everything over HTTP: there is no httpToken', {
+      ...first,
+    })
 }
 
 async function startServedMirror(options: MirrorOptions): Promise<Mirror> {
