@@ -11,7 +11,9 @@
  *             sequence refused while an older batch is on its way → likewise
  *             identity refused (fenced)     → everything fails, for good
  *             anything else                 → that batch fails; its partition starts anew under a new identity (or, in
- *                                             a transaction, the transaction can only be aborted)
+ *                                             a transaction, the transaction can only be aborted). What may be stored
+ *                                             already fails too (`MR_WRITE_UNKNOWN`): under another identity it would
+ *                                             be stored twice
  *
  * Memory: what is appended and not yet delivered is counted; `blocked` says when it is too much.
  */
@@ -27,6 +29,7 @@ import { OutstandingBatches } from './outstanding-batches.ts'
 import { PartitionQueue } from './partition-queue.ts'
 import { type Delivered, PendingBatch, type ProducerIdentity } from './pending-batch.ts'
 import type { SenderHooks, SenderOptions } from './sender-options.ts'
+import { mayBeStored, outcomeUnknown } from './write-outcome.ts'
 
 interface InRequest {
   readonly queue: PartitionQueue
@@ -309,7 +312,9 @@ export class BatchSender {
     const batch = queue.waiting[0]!
     if (nowMs - batch.openedAtMs > this.#deliveryTimeoutMs) {
       const error = this.#tooLate(queue, 'no leader was found for the partition')
-      for (const one of queue.clear()) this.#lose(queue, one, error)
+      const lost = queue.clear()
+      for (const one of lost) this.#lose(queue, one, error)
+      if (lost.some(({ sequence }) => sequence >= 0)) this.#startAnew(queue, error)
       return
     }
     batch.notBeforeMs = nowMs + backoffMs(this.#client.world.random, batch.attempts++)
@@ -411,28 +416,30 @@ export class BatchSender {
     const overtaken =
       errorCode === ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER && (queue.resetting || queue.hasOlder(batch))
     const { clock } = this.#client.world
+    if (!overtaken) batch.mayBeStored ||= mayBeStored(error)
+    let failure = error
     if (overtaken || isWorthRetrying(error)) {
       if (clock.monotonicMs() - batch.openedAtMs <= this.#deliveryTimeoutMs) {
         if (errorCode === undefined || (!overtaken && isRetriable(errorCode))) this.#refresh()
         queue.putBack(batch, clock.monotonicMs() + backoffMs(this.#client.world.random, batch.attempts))
         return
       }
-      queue.drop(batch)
-      this.#lose(queue, batch, this.#tooLate(queue, error.message))
-    } else {
-      queue.drop(batch)
-      this.#lose(queue, batch, error)
-    }
-    this.#startAnew(queue)
+      failure = this.#tooLate(queue, error.message)
+    } else if (batch.mayBeStored && this.#hooks.newIdentity !== undefined)
+      failure = outcomeUnknown(queue, error)
+    queue.drop(batch)
+    this.#lose(queue, batch, failure)
+    this.#startAnew(queue, error)
   }
 
-  /** A batch is missing from the sequence: the ones behind it need a new one. */
-  #startAnew(queue: PartitionQueue): void {
+  /** A batch is missing from the sequence: the ones behind it need a new one, or fail where they may be stored already. */
+  #startAnew(queue: PartitionQueue, why: Error): void {
     const { newIdentity } = this.#hooks
     if (newIdentity === undefined || queue.resetting) return
     queue.resetting = true
     const begin = async (): Promise<void> => {
       while (queue.inFlight.size > 0) await new Promise<void>((resolve) => this.#answered.push(resolve))
+      for (const batch of queue.takeUncertain()) this.#lose(queue, batch, outcomeUnknown(queue, why))
       queue.adopt(await newIdentity())
       this.#pump()
     }

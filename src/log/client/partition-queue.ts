@@ -95,13 +95,20 @@ export class PartitionQueue {
     return [...this.inFlight].some(older) || this.waiting.some(older)
   }
 
-  /** Begins a new numbering under a new identity. Call it with nothing in flight. */
+  /** Begins a new numbering under a new identity. Call it with nothing in flight and nothing uncertain. */
   adopt(identity: ProducerIdentity): void {
     if (identity.producerId !== this.identity.producerId) this.#alone = true
     this.identity = identity
     this.resetting = false
     this.#nextSequence = 0
     for (const batch of this.waiting) batch.sequence = -1
+  }
+
+  /** Takes out what may have been stored by an earlier attempt: it can only be sent again under the same identity. */
+  takeUncertain(): PendingBatch[] {
+    const uncertain = this.waiting.filter(({ mayBeStored }) => mayBeStored)
+    for (const batch of uncertain) this.waiting.splice(this.waiting.indexOf(batch), 1)
+    return uncertain
   }
 
   /** Takes out all that waits, to be given up. */

@@ -39,6 +39,8 @@ export class PendingBatch {
   /** Earliest time (monotonic) of the next attempt. */
   notBeforeMs = 0
   attempts = 0
+  /** Whether an attempt ended without saying that it did not store the batch. */
+  mayBeStored = false
   readonly #builder: RecordBatchBuilder
   #built: Buffer | undefined
   #stamp: Stamp | undefined
