@@ -155,6 +155,12 @@ export class Listeners {
     if (sasl?.mechanisms.includes('PLAIN') === true && tls === undefined && !isLoopback(host)) {
       report('warn', 'passwords cross the network readable: PLAIN without TLS', { listener: name })
     }
+    const { jwks = '' } = sasl?.oauthBearer ?? {}
+    if (/^http:/i.test(jwks) && !isLoopback(new URL(jwks).hostname))
+      report('warn', 'whoever is on the way may exchange the keys that sign tokens: jwks without TLS', {
+        listener: name,
+        jwks,
+      })
   }
 
   #reload(open: OpenListener, tls: ListenerTlsOptions): Omit<CertificateReload, 'listener'> {

@@ -4,7 +4,7 @@ import type { ListenerSaslOptions, SaslMechanismName } from './listener-options.
 import { pemText } from './pem-source.ts'
 import { plainMechanism } from './plain.ts'
 import type { SaslMechanism } from './sasl-exchange.ts'
-import { scramMechanism } from './scram.ts'
+import { saltFor, scramMechanism } from './scram.ts'
 import {
   credentialOfPassword,
   SCRAM_ITERATIONS_MIN,
@@ -14,7 +14,6 @@ import {
 import type { ScramUsers } from './scram-users.ts'
 
 const NONCE_BYTES = 24
-const SALT_BYTES = 32
 
 export interface MechanismsOptions {
   readonly world: Pick<World, 'clock' | 'disk' | 'network' | 'random'>
@@ -59,7 +58,7 @@ function scram(mechanismName: ScramMechanismName, options: MechanismsOptions): S
   const { random } = world
   const configured = new Map<string, ScramCredential>()
   for (const [user, password] of Object.entries(sasl.users ?? {})) {
-    const salt = Buffer.from(random.bytes(SALT_BYTES))
+    const salt = saltFor(mechanismName, user, scramUsers.secret)
     const from = { password, salt, iterations: SCRAM_ITERATIONS_MIN }
     configured.set(user, credentialOfPassword(mechanismName, from))
   }

@@ -102,6 +102,28 @@ describe('SASL', () => {
       for (const line of lines) assert.ok(JSON.stringify(line).length < 1000)
     }))
 
+  test('keys of tokens that come over the network as they are make a warning', () =>
+    withSecuredBroker(
+      ({ reports }) => {
+        const warned = reports.filter(({ event }) => event.includes('jwks without TLS'))
+        assert.deepEqual(
+          warned.map(({ listener }) => listener),
+          ['a'],
+        )
+        return Promise.resolve()
+      },
+      {
+        listeners: ['http://keys.example/jwks', 'https://keys.example/jwks', 'http://localhost:1/jwks'].map(
+          (jwks, index) => ({
+            name: 'abc'[index]!,
+            host: '127.0.0.1',
+            port: 9092 + index,
+            sasl: { mechanisms: ['OAUTHBEARER'], oauthBearer: { jwks } },
+          }),
+        ),
+      },
+    ))
+
   test('before it has authenticated, a client may ask for versions and choose a mechanism, and that is all', () =>
     withSecuredBroker(async ({ connect, reports }) => {
       const tries: readonly ((client: WireClient) => Promise<unknown>)[] = [
@@ -276,6 +298,28 @@ describe('users with SCRAM passwords', () => {
           ['password deleted', 'User:admin', 'eve'],
         ],
       )
+    }))
+
+  test('the salt that a client is told does not say whether there is such a user, also after a restart', () =>
+    withSecuredBroker(async (scene) => {
+      const saltOf = async (user: string): Promise<string> => {
+        const client = await scene.connect()
+        await client.call(saslHandshakeApi, 1, { mechanism: 'SCRAM-SHA-256' })
+        const authBytes = Buffer.from(`n,,n=${user},r=nonce`)
+        const answer = await client.call(saslAuthenticateApi, 2, { authBytes })
+        client.close()
+        return /,s=.*$/.exec(answer.authBytes.toString())![0]
+      }
+      const admin = await scene.connect()
+      await logIn(admin, 'admin', 'secret')
+      await admin.call(alterUserScramCredentialsApi, 0, {
+        deletions: [],
+        upsertions: [upsertion('eve', 'apple')],
+      })
+      const before = [await saltOf('ada'), await saltOf('nobody')]
+      assert.notEqual(before[0], before[1])
+      await scene.restart('close')
+      assert.deepEqual([await saltOf('ada'), await saltOf('nobody')], before)
     }))
 
   test('what cannot be is refused, user by user', () =>

@@ -139,10 +139,19 @@ function userOf(saslName: string): string | undefined {
   return saslName.replaceAll('=2C', ',').replaceAll('=3D', '=')
 }
 
+/**
+ * The salt of a user whom administration has given none: one that does not exist, or one of the configuration. It is the
+ * same at every login, and over restarts as far as the secret is, so that it does not tell which of the two a user is.
+ */
+export function saltFor(mechanism: ScramMechanismName, user: string, secret: Uint8Array): Buffer {
+  return hmac(mechanism, secret, `${mechanism} ${user}`).subarray(0, SALT_BYTES)
+}
+
+/** Nobody has the keys of a credential that is as long as one. */
 function nobody(mechanism: ScramMechanismName, user: string, secret: Uint8Array): ScramCredential {
-  const key = hmac(mechanism, secret, `${mechanism} ${user}`)
+  const key = hmac(mechanism, secret, `nobody ${mechanism} ${user}`)
   return {
-    salt: key.subarray(0, SALT_BYTES),
+    salt: saltFor(mechanism, user, secret),
     iterations: SCRAM_ITERATIONS_MIN,
     storedKey: hash(mechanism, key),
     serverKey: key,
