@@ -38,4 +38,12 @@ describe('router', () => {
       assert.deepEqual(events, ['a request failed inside the broker'])
     })
   }
+
+  it('a mechanism that fails on a bare message costs the one connection too, and not the broker', async () => {
+    const { router, events } = routerFor(() => undefined)
+    const sasl = { expectsBareMessage: true, bareMessage: () => Promise.reject(new Error('a bug')) }
+    const outcome = await router.dispatch(frame, { sasl } as unknown as ClientConnection)
+    assert.ok(outcome instanceof CloseConnection)
+    assert.deepEqual(events, ['a request failed inside the broker'])
+  })
 })

@@ -41,7 +41,7 @@ export class Router {
 
   dispatch(frame: Buffer, connection: ClientConnection): Outcome | Promise<Outcome> {
     const { sasl } = connection
-    if (sasl?.expectsBareMessage === true) return answerBareMessage(sasl, frame)
+    if (sasl?.expectsBareMessage === true) return this.#answerBareMessage(sasl, frame)
     if (frame.length < 8)
       return new CloseConnection(`a request of ${frame.length} bytes, shorter than its header`)
     const key = frame.readInt16BE(0)
@@ -129,6 +129,22 @@ export class Router {
     return this.#encode(route, 0, frame.readInt32BE(4), apiVersionsOfUnknownVersion(route.api.versions))
   }
 
+  /** A message of SaslHandshake version 0: no header before it, none before its answer. */
+  async #answerBareMessage(sasl: SaslSession, frame: Buffer): Promise<Outcome> {
+    let answer: Buffer | undefined
+    try {
+      answer = await sasl.bareMessage(Buffer.from(frame))
+    } catch (error) {
+      this.#services.report('error', 'a request failed inside the broker', { api: 'SaslAuthenticate', error })
+      return new CloseConnection('an internal error in authentication')
+    }
+    if (answer === undefined)
+      return new CloseConnection('its authentication has failed, or did not wait for an answer')
+    const size = Buffer.alloc(4)
+    size.writeInt32BE(answer.length)
+    return [size, answer]
+  }
+
   #failed(error: unknown, route: Route, version: number, clientId: string | null): CloseConnection {
     if (error instanceof WireError) {
       return new CloseConnection(`a malformed ${route.api.name} version ${version}: ${error.message}`)
@@ -141,16 +157,6 @@ export class Router {
     })
     return new CloseConnection(`an internal error in ${route.api.name}`)
   }
-}
-
-/** A message of SaslHandshake version 0: no header before it, none before its answer. */
-async function answerBareMessage(sasl: SaslSession, frame: Buffer): Promise<Outcome> {
-  const answer = await sasl.bareMessage(Buffer.from(frame))
-  if (answer === undefined)
-    return new CloseConnection('its authentication has failed, or did not wait for an answer')
-  const size = Buffer.alloc(4)
-  size.writeInt32BE(answer.length)
-  return [size, answer]
 }
 
 interface CountedRoute {

@@ -1,7 +1,7 @@
 import type { ListOffsetsRequest, ListOffsetsResponseInput } from '../../protocol/apis/list-offsets.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
 import type { PartitionLog } from '../../storage/partition-log.ts'
-import { AclOperation, mayOnTopic } from '../security/access.ts'
+import { AclOperation, mayOnTopic, showsTopic } from '../security/access.ts'
 import type { Handler, RequestContext } from '../services.ts'
 import { checkLeaderEpoch } from './fetch.ts'
 
@@ -43,10 +43,12 @@ export const handleListOffsets: Handler<ListOffsetsRequest, ListOffsetsResponseI
 
 function unsyncedEnds(
   { isolationLevel, topics }: ListOffsetsRequest,
-  { services }: RequestContext,
+  context: RequestContext,
 ): PartitionLog[] {
   if (isolationLevel !== READ_COMMITTED) return []
-  return topics.flatMap(({ name, partitions }) =>
+  const { services } = context
+  const shown = topics.filter(({ name }) => showsTopic(context, AclOperation.DESCRIBE, name))
+  return shown.flatMap(({ name, partitions }) =>
     partitions.flatMap(({ partitionIndex, timestamp }) => {
       const log = services.logDirectory.topic(name)?.partitions[partitionIndex]
       return timestamp === LATEST && log !== undefined && log.durableOffset < log.lastStableOffset
