@@ -154,7 +154,7 @@ describe('produce', () => {
           const repeated = await produce(client, 't', batch(sequence))
           assert.deepEqual([repeated.errorCode, repeated.baseOffset], [NONE, sequence])
         }
-        assert.equal((await produce(client, 't', batch(1))).errorCode, ErrorCode.DUPLICATE_SEQUENCE_NUMBER)
+        assert.equal((await produce(client, 't', batch(1))).errorCode, ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER)
         assert.equal((await produce(client, 't', batch(9))).errorCode, ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER)
       }
       await check(scene.client)

@@ -22,7 +22,7 @@ import { PartitionFiles } from './partition-files.ts'
 import type { OpenedPartition } from './partition-recovery.ts'
 import { type AppendResult, answerTo, appendedAt, type ReadResult, refusedBy } from './partition-results.ts'
 import { applyMarker } from './producer-replay.ts'
-import type { OpenTransaction, ProducerState, ProducerStates } from './producer-states.ts'
+import type { BatchOrigin, OpenTransaction, ProducerState, ProducerStates } from './producer-states.ts'
 import { expiredSegments } from './retention.ts'
 import { SegmentDeletion } from './segment-deletion.ts'
 import { offsetForTimestamp, offsetOfMaxTimestamp, type TimestampedOffset } from './timestamp-lookup.ts'
@@ -180,17 +180,13 @@ export class PartitionLog {
    * leader epoch (and, with LogAppendTime, its timestamp and CRC) are set in place, and it must not be changed before
    * the call returns. From clients, producers' sequence numbers are checked.
    */
-  append(
-    batch: Buffer,
-    header: BatchHeader,
-    options: { readonly origin: 'client' | 'coordinator' },
-  ): AppendResult {
+  append(batch: Buffer, header: BatchHeader, options: { readonly origin: BatchOrigin }): AppendResult {
     assert(batch.length === header.sizeBytes, 'append takes exactly one batch')
     const refusal = this.refusal
     if (refusal !== undefined) return refusedBy(refusal)
     const nowMs = this.#context.clock.nowMs()
     const stampsTime = this.#config.timestampType === 'LogAppendTime'
-    if (options.origin === 'client' && !stampsTime) {
+    if (options.origin !== 'coordinator' && !stampsTime) {
       const problem = timestampProblem(batch, header, { config: this.#config, nowMs })
       if (problem !== undefined) return { kind: 'rejected', error: ErrorCode.INVALID_TIMESTAMP, ...problem }
     }

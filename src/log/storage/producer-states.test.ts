@@ -53,13 +53,28 @@ describe('producer states', () => {
     )
   })
 
+  it('a transaction with an epoch of its own begins at 0 (KIP-890), also of an unknown producer', () => {
+    const states = new ProducerStates()
+    const check = (sequence: number) =>
+      states.check(header({ sequence, transactional: true }), 'client-with-epochs')
+    assert.equal(errorOf(check(5)), ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER)
+    assert.equal(check(0).kind, 'accepted')
+  })
+
   it('each of the last five batches may be repeated and gets its first offset again', () => {
     const six = [0, 1, 2, 3, 4, 5].map((sequence) => ({ sequence }))
     for (const sequence of [1, 2, 3, 4, 5]) {
       const { verdict } = feed(...six, { sequence })
       assert.equal(verdict.kind === 'duplicate' && verdict.batch.firstOffset, 100 + sequence)
     }
-    assert.equal(errorOf(feed(...six, { sequence: 0 }).verdict), ErrorCode.DUPLICATE_SEQUENCE_NUMBER)
+    assert.equal(errorOf(feed(...six, { sequence: 0 }).verdict), ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER)
+  })
+
+  it('a batch that comes after the one behind it is not taken for a repeated one', () => {
+    assert.equal(
+      errorOf(feed({ sequence: 5 }, { sequence: 0 }).verdict),
+      ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
+    )
   })
 
   it('a batch that overlaps others in part is out of order', () => {
@@ -78,7 +93,7 @@ describe('producer states', () => {
     ).verdict
     assert.equal(repeated.kind === 'duplicate' && repeated.batch.firstOffset, 100)
     const old = Array.from({ length: 6 }, (_, index) => ({ sequence: (max - 2 + index) % 2 ** 31 }))
-    assert.equal(errorOf(feed(...old, { sequence: max - 2 }).verdict), ErrorCode.DUPLICATE_SEQUENCE_NUMBER)
+    assert.equal(errorOf(feed(...old, { sequence: max - 2 }).verdict), ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER)
   })
 
   it('a new epoch begins at 0, an old one is fenced off', () => {

@@ -7,9 +7,10 @@ import { type BatchHeader, isTransactional } from '../protocol/record-batch.ts'
  *
  *  - A producer's batches follow one another without a gap in their sequence numbers; after 2^31 − 1 comes 0.
  *  - The last five batches are remembered, so that a producer with five requests in flight may repeat any of them and
- *    is answered with the offset it got the first time.
+ *    is answered with the offset it got the first time. Whether an older sequence was ever stored is not known.
  *  - A new epoch starts at sequence 0; an older epoch is fenced off. A producer that is unknown may start anywhere: its
- *    earlier batches may have been deleted.
+ *    earlier batches may have been deleted. Not so where every transaction has an epoch of its own (KIP-890): what
+ *    begins one then begins at 0, and a batch that overtook the first is refused.
  *  - A transaction is open on the partition from its producer's first transactional batch to its marker. Open ones are
  *    kept in order of their first offset, so the first of them bounds the last stable offset.
  *
@@ -47,6 +48,9 @@ export interface OpenTransaction {
   readonly producerEpoch: number
   readonly firstOffset: number
 }
+
+/** Who wrote a batch. `client-with-epochs`: in a transaction of a client that gets a new epoch for each of them. */
+export type BatchOrigin = 'client' | 'client-with-epochs' | 'coordinator'
 
 export type ProducerVerdict =
   | { readonly kind: 'accepted' }
@@ -98,16 +102,23 @@ export class ProducerStates {
   }
 
   /** Whether a batch of records may be appended. Batches without a producer id always may. */
-  check(header: BatchHeader, origin: 'client' | 'coordinator'): ProducerVerdict {
+  check(header: BatchHeader, origin: BatchOrigin): ProducerVerdict {
     if (header.producerId < 0) return ACCEPTED
-    if (origin === 'client' && header.baseSequence < 0) {
+    const fromClient = origin !== 'coordinator'
+    if (fromClient && header.baseSequence < 0) {
       return rejected(
         ErrorCode.INVALID_RECORD,
         `sequence ${header.baseSequence} with producer id ${header.producerId}`,
       )
     }
     const state = this.#producers.get(header.producerId)
-    if (state === undefined) return ACCEPTED
+    if (state === undefined) {
+      if (origin !== 'client-with-epochs' || header.baseSequence === 0) return ACCEPTED
+      return rejected(
+        ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
+        `producer ${header.producerId} begins with sequence ${header.baseSequence} instead of 0`,
+      )
+    }
     if (header.producerEpoch < state.producerEpoch) {
       return rejected(
         ErrorCode.INVALID_PRODUCER_EPOCH,
@@ -120,7 +131,7 @@ export class ProducerStates {
         `producer ${header.producerId} sent a batch outside of its open transaction`,
       )
     }
-    return origin === 'client' ? checkSequence(header, state) : ACCEPTED
+    return fromClient ? checkSequence(header, state) : ACCEPTED
   }
 
   /** Whether an end-of-transaction marker may be appended. */
@@ -245,23 +256,10 @@ function checkSequence(header: BatchHeader, state: MutableState): ProducerVerdic
   const last = lastSequenceOf(header)
   const repeated = state.batches.find((batch) => batch.firstSequence === first && batch.lastSequence === last)
   if (repeated !== undefined) return { kind: 'duplicate', batch: repeated }
-  const oldest = state.batches[0]
-  if (oldest !== undefined && isBefore(last, oldest.firstSequence)) {
-    return rejected(
-      ErrorCode.DUPLICATE_SEQUENCE_NUMBER,
-      `sequences ${first} to ${last} of producer ${header.producerId} were appended before the last ${REMEMBERED_BATCHES} batches`,
-    )
-  }
   return rejected(
     ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
     `sequence ${first} of producer ${header.producerId} where ${expected} was expected`,
   )
-}
-
-/** Whether sequence `a` lies less than half the circle before `b`. */
-function isBefore(a: number, b: number): boolean {
-  const distance = (b - a + SEQUENCES) % SEQUENCES
-  return distance > 0 && distance < SEQUENCES / 2
 }
 
 function rejected(error: ErrorCode, message: string): ProducerVerdict {

@@ -149,7 +149,9 @@ function appendBatch(
     return failure(log.partition, check.error, { ...check, logStartOffset })
   }
   const { batch, header } = check
-  const result: AppendResult = log.append(batch, header, { origin: 'client' })
+  const withEpochs = apiVersion >= IMPLICIT_ADD_FROM && isTransactional(header.attributes)
+  const origin = withEpochs ? 'client-with-epochs' : 'client'
+  const result: AppendResult = log.append(batch, header, { origin })
   if (result.kind === 'rejected') {
     const logStartOffset = result.error === ErrorCode.KAFKA_STORAGE_ERROR ? -1 : log.logStartOffset
     return failure(log.partition, result.error, { ...result, logStartOffset })
