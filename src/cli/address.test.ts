@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { formatAddress, parseAddress, parseBootstrap, parsePosition, wholeNumber } from './address.ts'
+import { readReset } from './groups.ts'
 
 describe('addresses', () => {
   it('are read with or without host', () => {
@@ -44,10 +45,21 @@ describe('numbers and positions', () => {
       assert.throws(() => wholeNumber(1)(text), /at least 1/, text)
   })
 
-  it('a place in a topic is an end or a time', () => {
+  it('a place in a topic is an end, a time or an offset', () => {
     assert.equal(parsePosition('earliest'), 'earliest')
     assert.equal(parsePosition('latest'), 'latest')
     assert.equal(parsePosition('2026-01-31T12:00:00Z'), 1_769_860_800_000)
+    assert.deepEqual(parsePosition('offset:5000'), { offset: 5000 })
     assert.throws(() => parsePosition('yesterday'), /2026-01-31T12:00:00Z/)
+  })
+
+  it('a bare number is no place: it would be a year to Date.parse, and all records be before it', () => {
+    for (const text of ['0', '5000', '1769860800000']) {
+      assert.throws(() => parsePosition(text), new RegExp(`say offset:${text}\\.`))
+      assert.throws(() => readReset(text), new RegExp(`say offset:${text}\\.`))
+    }
+    assert.deepEqual(readReset('offset:12'), { offset: 12 })
+    assert.deepEqual(readReset('-12'), { shift: -12 })
+    assert.deepEqual(readReset('2026-01-31T12:00:00Z'), { timeMs: 1_769_860_800_000 })
   })
 })

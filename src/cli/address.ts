@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander'
+import { readIsoTime } from '../base/iso-time.ts'
 import { type Address, readAddress } from '../config/address.ts'
 
 export type { Address } from '../config/address.ts'
@@ -41,14 +42,22 @@ export function wholeNumber(least: number): (text: string) => number {
   }
 }
 
-/** Reads where in a topic to begin: an end of it, or a time. */
-export function parsePosition(text: string): 'earliest' | 'latest' | number {
+/** Reads where in a topic to begin: an end of it, a time, or an offset. */
+export function parsePosition(text: string): 'earliest' | 'latest' | number | { readonly offset: number } {
+  const position = readPosition(text)
+  if (position !== undefined) return position
+  throw notAPlace(text, 'earliest, latest, a time such as 2026-01-31T12:00:00Z, or offset:N')
+}
+
+/** A time is in ms since 1970. */
+export function readPosition(text: string): ReturnType<typeof parsePosition> | undefined {
   if (text === 'earliest' || text === 'latest') return text
-  const timeMs = Date.parse(text)
-  if (Number.isNaN(timeMs)) {
-    throw new InvalidArgumentError(
-      `Expected earliest, latest or a time such as 2026-01-31T12:00:00Z, not ${JSON.stringify(text)}.`,
-    )
-  }
-  return timeMs
+  const offset = /^offset:(\d{1,15})$/.exec(text)?.[1]
+  return offset === undefined ? readIsoTime(text) : { offset: Number(offset) }
+}
+
+/** A bare number is an offset to whoever writes it, and a time in ms to others: which has to be said. */
+export function notAPlace(text: string, expected: string): InvalidArgumentError {
+  const meant = /^\d{1,15}$/.test(text) ? ` For the offset, say offset:${text}.` : ''
+  return new InvalidArgumentError(`Expected ${expected}, not ${JSON.stringify(text)}.${meant}`)
 }

@@ -24,7 +24,10 @@ describe('wrong usage', () => {
       [['consume'], /missing required argument 'TOPIC'/],
       [['start', '--listen', 'here'], /--listen.*Expected HOST:PORT, for example/],
       [['consume', 't', '--count', '0'], /--count.*at least 1/],
-      [['consume', 't', '--from', 'then'], /--from.*earliest, latest or a time/],
+      [['consume', 't', '--from', 'then'], /--from.*earliest, latest, a time/],
+      [['consume', 't', '--from', '5000'], /--from.*offset:5000/],
+      [['topics', 'delete-records', 't', '--before', '5000'], /--before.*offset:5000/],
+      [['groups', 'reset', 'g', 't', '--to', '5000'], /--to.*offset:5000/],
       [['produce', 't', '--compression', 'rar'], /none, gzip, snappy, lz4, zstd/],
       [['topics', 'create', 't', '--config', 'x'], /NAME=VALUE/],
     ]
@@ -117,6 +120,8 @@ describe('millrace start', () => {
     assert.equal(await consume('--from', behind, '--exit'), '')
     assert.equal(await consume('--from', new Date(timestampMs).toISOString(), '--exit'), 'one\n')
     assert.equal(await consume('--from', 'latest', '--exit'), '')
+    assert.equal(await consume('--from', 'offset:0', '--exit'), 'one\n')
+    assert.equal(await consume('--from', 'offset:9', '--exit'), '')
     assert.equal(await consume('--group', 'g', '--exit'), 'one\n')
     await produce('two\nthree\n')
     assert.equal(await consume('--group', 'g', '--count', '1'), 'two\n')

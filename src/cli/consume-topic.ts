@@ -6,7 +6,8 @@ import { offsetsAt, partitionsOf } from '../server/topic-offsets.ts'
 
 export interface ConsumeOptions {
   readonly json: boolean
-  readonly from: 'earliest' | 'latest' | number
+  /** A time is in ms since 1970; an offset is one of every partition. */
+  readonly from: 'earliest' | 'latest' | number | { readonly offset: number }
   readonly group?: string
   readonly count?: number
   readonly exit: boolean
@@ -25,7 +26,16 @@ export async function consumeTopic(
   const ends = await offsetsAt(client, { topic, partitions, at: 'latest', isolation })
   const endOf = (partition: number): number => ends.get(partition) ?? 0
   // The next offset of every partition.
-  const positions = await offsetsAt(client, { topic, partitions, at: options.from, isolation })
+  const { from } = options
+  const positions = await offsetsAt(client, {
+    topic,
+    partitions,
+    at: typeof from === 'object' ? 'earliest' : from,
+    isolation,
+  })
+  if (typeof from === 'object')
+    for (const [partition, start] of positions)
+      positions.set(partition, Math.min(Math.max(from.offset, start), endOf(partition)))
   if (options.group !== undefined) {
     for (const committed of await offsetFetch(client, options.group))
       if (committed.topic === topic) positions.set(committed.partition, committed.offset)

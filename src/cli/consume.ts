@@ -16,7 +16,7 @@ export function addConsume(program: Command): void {
       ),
   )
     .addOption(
-      new Option('--from <WHERE>', 'earliest, latest, or a time: 2026-01-31T12:00:00Z')
+      new Option('--from <WHERE>', 'earliest, latest, a time: 2026-01-31T12:00:00Z, or offset:N')
         .argParser(parsePosition)
         .default('earliest'),
     )

@@ -1,6 +1,6 @@
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, Option } from 'commander'
 import type { ResetPosition } from '../server/reset-group.ts'
-import { parsePosition, wholeNumber } from './address.ts'
+import { notAPlace, readPosition, wholeNumber } from './address.ts'
 import { withClient } from './cluster.ts'
 import { printRows, renderFields, terminal } from './output.ts'
 import { type ClusterOptions, withCluster } from './process-options.ts'
@@ -118,15 +118,9 @@ interface ResetOptions {
 
 /** Reads where a group shall go on. */
 export function readReset(text: string): ResetPosition {
-  const offset = /^offset:(\d{1,15})$/.exec(text)?.[1]
-  if (offset !== undefined) return { offset: Number(offset) }
   if (/^[+-]\d{1,15}$/.test(text)) return { shift: Number(text) }
-  try {
-    const position = parsePosition(text)
-    return typeof position === 'number' ? { timeMs: position } : position
-  } catch {
-    throw new InvalidArgumentError(
-      `Expected earliest, latest, a time such as 2026-01-31T12:00:00Z, offset:N, +N or -N, not ${JSON.stringify(text)}.`,
-    )
-  }
+  const position = readPosition(text)
+  if (position === undefined)
+    throw notAPlace(text, 'earliest, latest, a time such as 2026-01-31T12:00:00Z, offset:N, +N or -N')
+  return typeof position === 'number' ? { timeMs: position } : position
 }

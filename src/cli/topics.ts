@@ -1,11 +1,10 @@
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, Option } from 'commander'
 import type { DeletePosition } from '../server/delete-records.ts'
-import { wholeNumber } from './address.ts'
+import { notAPlace, readPosition, wholeNumber } from './address.ts'
 import { withClient } from './cluster.ts'
 import { printConfigs } from './configs.ts'
 import { printRows, renderFields, terminal } from './output.ts'
 import { type ClusterOptions, withCluster } from './process-options.ts'
-import { readReset } from './groups.ts'
 import { examples, readSetting, repeated } from './settings.ts'
 
 export function addTopics(program: Command): void {
@@ -184,8 +183,8 @@ export function addTopics(program: Command): void {
 
 /** Reads up to where records go. */
 function readBefore(text: string): DeletePosition {
-  const position = readReset(text)
-  if (position === 'latest') return position
-  if (typeof position === 'object' && !('shift' in position)) return position
-  throw new InvalidArgumentError(`Expected latest, a time or offset:N, not ${JSON.stringify(text)}.`)
+  const position = readPosition(text)
+  if (position === undefined || position === 'earliest')
+    throw notAPlace(text, 'latest, a time such as 2026-01-31T12:00:00Z, or offset:N')
+  return typeof position === 'number' ? { timeMs: position } : position
 }

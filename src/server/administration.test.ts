@@ -97,6 +97,14 @@ describe('over REST', () => {
     assert.equal((await ok('POST', '/api/v1/groups/readers/reset', early))[0].offset, 0)
     const wrong = await ask('POST', '/api/v1/groups/readers/reset', { ...to, to: 'whenever' })
     assert.deepEqual([wrong.status, wrong.json.code], [400, 'MR_BAD_REQUEST'])
+    for (const [path, body] of [
+      ['/api/v1/groups/readers/reset', { ...to, to: '5000' }],
+      ['/api/v1/topics/orders/delete-records', { before: '5000' }],
+    ] as const) {
+      const { status, json } = await ask('POST', path, body)
+      assert.equal(status, 400)
+      assert.match(json.message, /"5000".*\{"offset": 5000\}/s, 'no year: nothing is deleted')
+    }
     const { json: deleted } = await ask('POST', '/api/v1/topics/orders/delete-records', {
       before: { offset: 2 },
       partitions: [0],

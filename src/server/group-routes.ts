@@ -93,5 +93,5 @@ export function groupRoutes(app: FastifyInstance, client: LogClient): void {
 function positionOf(to: ResetBody['to']): ResetPosition {
   if (typeof to !== 'string') return to
   if (to === 'earliest' || to === 'latest') return to
-  return { timeMs: timeOf('to', to) }
+  return { timeMs: timeOf('to', to, ['earliest', 'latest']) }
 }

@@ -1,6 +1,7 @@
 /** The description of the REST API, made from the routes themselves, and words for their schemas. */
 import swagger from '@fastify/swagger'
 import type { FastifyInstance, FastifySchema } from 'fastify'
+import { readIsoTime } from '../base/iso-time.ts'
 import { MillraceError } from '../base/millrace-error.ts'
 
 /** Has to be there before the routes; they are described by their `schema`, those without tags are left out. */
@@ -102,12 +103,14 @@ export function operation(options: {
   }
 }
 
-/** Reads a time that a field of a request holds. */
-export function timeOf(field: string, text: string): number {
-  const timeMs = Date.parse(text)
-  if (!Number.isNaN(timeMs)) return timeMs
+/** Reads a time that a field of a request holds; `words` are what else it may be. */
+export function timeOf(field: string, text: string, words: readonly string[]): number {
+  const timeMs = readIsoTime(text)
+  if (timeMs !== undefined) return timeMs
+  const meant = /^\d{1,15}$/.test(text) ? text : 'N'
   throw new MillraceError({
     code: 'MR_BAD_REQUEST',
-    message: `${field} is ${JSON.stringify(text)}, which is no time such as 2026-01-31T12:00:00Z, and no word that is known here.`,
+    message: `${field} is ${JSON.stringify(text)}, which is neither ${words.join(' nor ')} nor a time such as 2026-01-31T12:00:00Z.`,
+    fix: `For an offset, say {"${field}": {"offset": ${meant}}}.`,
   })
 }

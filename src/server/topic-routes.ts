@@ -111,7 +111,9 @@ export function topicRoutes(app: FastifyInstance, client: LogClient): void {
       deleteRecordsBefore(client, {
         topic,
         before:
-          typeof before === 'string' && before !== 'latest' ? { timeMs: timeOf('before', before) } : before,
+          typeof before === 'string' && before !== 'latest'
+            ? { timeMs: timeOf('before', before, ['latest']) }
+            : before,
         ...rest,
       }),
   )
