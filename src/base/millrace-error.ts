@@ -51,5 +51,8 @@ function render(error: {
 
 /** The message of anything that was thrown. */
 export function messageOf(thrown: unknown): string {
+  // Of an address that stands for several, Node says nothing itself.
+  if (thrown instanceof AggregateError && thrown.message === '')
+    return thrown.errors.map(messageOf).join('; ')
   return thrown instanceof Error ? thrown.message : String(thrown)
 }

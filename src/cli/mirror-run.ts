@@ -11,7 +11,7 @@ const PROGRESS_MS = 500
 export async function runMirror(options: MirrorCommandOptions, stop: Promise<unknown>): Promise<void> {
   const { from, to, fromConfig, toConfig, json, every, ...rest } = options
   const [fromSecurity, toSecurity] = await Promise.all([securityOf(fromConfig), securityOf(toConfig)])
-  const { topics, exclude, groups, prefix, name, offsets, onLost, once } = rest
+  const { topics, exclude, groups, prefix, name, offsets, onLost, once, wait } = rest
   const mirror = await startMirror({
     from: { bootstrap: from, security: fromSecurity },
     to: { bootstrap: to, security: toSecurity },
@@ -21,6 +21,7 @@ export async function runMirror(options: MirrorCommandOptions, stop: Promise<unk
     offsets,
     onLost,
     once,
+    giveUpAfterMs: wait * 1000,
     ...(groups !== undefined && { groups }),
     ...(name !== undefined && { name }),
     report: (level, event, fields) => tell(level, event, { fields, json }),
@@ -50,17 +51,27 @@ function tell(
 ): void {
   if (level === 'debug') return
   if (json) return terminal.out(JSON.stringify({ event: 'report', level, what: event, ...fields }))
+  if (event === 'mirror: waiting') return terminal.note(`millrace: waiting: ${waitingFor(fields)}`)
   const what = Object.entries(fields)
     .map(([name, value]) => `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`)
     .join(', ')
   terminal.note(`millrace: ${event.replace(/^mirror: /, '')}${what === '' ? '' : `: ${what}`}`)
 }
 
+function waitingFor({ reason, lag }: Readonly<Record<string, unknown>>): string {
+  const behind = typeof lag === 'number' && lag > 0 ? `; ${plural(lag, 'record')} to go` : ''
+  return `${String(reason).replace(/\.$/, '')} (tried again and again${behind})`
+}
+
+function plural(count: number, thing: string): string {
+  return `${count.toLocaleString('en')} ${thing}${count === 1 ? '' : 's'}`
+}
+
 function line({ state, records, bytes, lag, partitions, problem }: MirrorStatus): string {
-  const counts = [records, lag, partitions.length].map((count) => count.toLocaleString('en'))
   const megabytes = (bytes / 1e6).toLocaleString('en', { maximumFractionDigits: 1 })
   const why = state === 'waiting' && problem !== undefined ? `; ${problem}` : ''
-  return `${state}, ${counts[0]} records (${megabytes} MB) copied, ${counts[1]} to go in ${counts[2]} partitions${why}`
+  const toGo = `${lag.toLocaleString('en')} to go in ${plural(partitions.length, 'partition')}`
+  return `${state}, ${plural(records, 'record')} (${megabytes} MB) copied, ${toGo}${why}`
 }
 
 function summarize(status: MirrorStatus, json: boolean): void {

@@ -17,6 +17,7 @@ export interface MirrorCommandOptions {
   readonly offsets: 'auto' | 'identical' | 'translated'
   readonly onLost: 'stop' | 'skip'
   readonly once: boolean
+  readonly wait: number
   readonly every: number
   readonly json: boolean
 }
@@ -61,7 +62,12 @@ export function addMirror(program: Command): void {
         .choices(['stop', 'skip'])
         .default('stop'),
     )
-    .option('--once', 'end when all is copied that is there now', false)
+    .option('--once', 'end when all is copied that is there now; fail when no topic fits', false)
+    .addOption(
+      new Option('--wait <SECONDS>', 'with --once: how long a cluster may be away before this fails')
+        .argParser(wholeNumber(1))
+        .default(60),
+    )
     .addOption(
       new Option('--every <SECONDS>', 'how often progress is told where there is no terminal')
         .argParser(wholeNumber(1))

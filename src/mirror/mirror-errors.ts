@@ -47,11 +47,28 @@ export function offsetsNotKept({ target, partition }: PartitionPlace, why: strin
   })
 }
 
+export function noTopicFits(patterns: readonly string[]): MillraceError {
+  return new MillraceError({
+    code: 'MR_MIRROR_NO_TOPIC',
+    message: `no topic of the source fits ${patterns.join(', ')}, or none that may be described.`,
+    fix: 'Look at the names with `millrace topics list` at the source; with access rules, the mirror needs Describe and Read on the topics.',
+  })
+}
+
+export function awayTooLong(problem: string, seconds: number): MillraceError {
+  return new MillraceError({
+    code: 'MR_MIRROR_AWAY',
+    message: `nothing could be copied for ${seconds} s: ${problem.replace(/\.$/, '')}.`,
+    fix: 'Start it again when both clusters are there, or wait longer with --wait SECONDS (giveUpAfterMs).',
+  })
+}
+
 const FINAL: ReadonlySet<string> = new Set([
   'MR_BAD_ADDRESS',
   'MR_BAD_BATCH',
   'MR_MIRROR_DIVERGED',
   'MR_MIRROR_LOST',
+  'MR_MIRROR_NO_TOPIC',
   'MR_MIRROR_OFFSETS',
   'MR_MIRROR_OPTIONS',
   'MR_MIRROR_SOURCE_REMADE',

@@ -28,8 +28,10 @@ export interface MirrorOptions {
    * they cannot be kept; `translated` keeps none. What was begun with stays. Default: `auto`.
    */
   readonly offsets?: 'auto' | 'identical' | 'translated'
-  /** Ends when all is copied that was there at the start. Default: goes on. */
+  /** Ends when all is copied that was there at the start; fails with `MR_MIRROR_NO_TOPIC` if no topic fits. Default: goes on. */
   readonly once?: boolean
+  /** With `once`: ends with `MR_MIRROR_AWAY` when copying could not begin, or go on, for so long, ms. Default: 60,000. */
+  readonly giveUpAfterMs?: number
   /** What to do when the source has deleted what was not yet copied. Default: `stop`. */
   readonly onLost?: 'stop' | 'skip'
   /** How long a transaction of translated partitions may gather records, ms. Default: 500. */

@@ -19,9 +19,10 @@ import { newProducerIdentity, type ProducerRecord } from '../log/client/producer
 import { sleep } from '../world/world.ts'
 import { GapFiller } from './gap-filler.ts'
 import { carryGroups } from './group-offsets.ts'
-import { takenOver } from './mirror-errors.ts'
+import { noTopicFits, takenOver } from './mirror-errors.ts'
 import { type MirrorState, ensureStateTopic, readState, stateRecords, stateTopicOf } from './mirror-state.ts'
 import { MirrorTransactions } from './mirror-transactions.ts'
+import { matcher } from './name-patterns.ts'
 import { PartitionOpener } from './open-partition.ts'
 import type { PartitionCopy, PartitionProgress } from './partition-copy.ts'
 import type { MirrorSetting } from './start-mirror.ts'
@@ -153,6 +154,7 @@ export class MirrorSession {
         this.#told.add(topic)
         setting.report('info', 'mirror: topic is not copied', { topic, why })
       },
+      fitting: (names) => this.#tellUnfitting(names),
     })
     for (const { topic, origins } of selected) {
       const known = topic.partitions.every(({ partition }) =>
@@ -171,6 +173,19 @@ export class MirrorSession {
         this.#state.origins.set(target.name, origins)
       }
       await this.#openPartitions(topic, target)
+    }
+  }
+
+  /** A pattern that nothing fits may be a slip of the pen, or of the access rules: each is told of once. */
+  #tellUnfitting(names: readonly string[]): void {
+    const { patterns, unfitting, once, report } = this.#setting
+    if (once && names.length === 0) throw noTopicFits(patterns)
+    for (const pattern of patterns) {
+      if (names.some(matcher([pattern]))) unfitting.delete(pattern)
+      else if (!unfitting.has(pattern)) {
+        unfitting.add(pattern)
+        report('warn', 'mirror: no topic fits, or none that may be described', { pattern })
+      }
     }
   }
 

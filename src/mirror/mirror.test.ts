@@ -325,6 +325,44 @@ describe('a mirror', () => {
     assert.deepEqual(await recordsOf(central.client, 'owned'), await recordsOf(edge.client, 'owned'))
   })
 
+  test('says when no topic fits: once it fails, else it goes on looking', async () => {
+    await assert.rejects(copyOnce({ topics: ['nosuch'] }), { code: 'MR_MIRROR_NO_TOPIC', message: /nosuch/ })
+    const told = Promise.withResolvers<unknown>()
+    const mirror = await startMirror({
+      from: edge.address,
+      to: central.address,
+      topics: ['nosuch-yet'],
+      name: 'nosuch-yet',
+      refreshIntervalMs: 10,
+      report: (level, event, fields) => {
+        if (event.startsWith('mirror: no topic fits')) told.resolve([level, fields['pattern']])
+      },
+    })
+    assert.deepEqual(await told.promise, ['warn', 'nosuch-yet'])
+    await createTopics(edge.client, [{ name: 'nosuch-yet' }])
+    while (mirror.status().partitions.length === 0) await new Promise((resolve) => setTimeout(resolve, 10))
+    await mirror.stop()
+  })
+
+  test('once gives up when the source stays away, and says so rarely', async () => {
+    const gone = await startCluster()
+    await gone[Symbol.asyncDispose]()
+    const told: string[] = []
+    const mirror = startMirror({
+      from: gone.address,
+      to: central.address,
+      topics: ['*'],
+      once: true,
+      giveUpAfterMs: 700,
+      report: (_, event, fields) => void told.push(`${event} ${Object.keys(fields).join(' ')}`),
+    })
+    await assert.rejects((await mirror).ended, {
+      code: 'MR_MIRROR_AWAY',
+      message: /for 1 s: the source is away: MR_CONNECT_FAILED/,
+    })
+    assert.deepEqual(told, ['mirror: waiting reason'])
+  })
+
   test('refuses options that make no sense', async () => {
     const base = { from: edge.address, to: central.address }
     await assert.rejects(startMirror({ ...base, topics: [] }), { code: 'MR_MIRROR_OPTIONS' })

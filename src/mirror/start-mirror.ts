@@ -15,7 +15,7 @@ import { backoffMs } from '../log/client/backoff.ts'
 import { connectClient, type LogClient } from '../log/client/client.ts'
 import { nodeWorld } from '../world/node.ts'
 import { sleep, type World } from '../world/world.ts'
-import { isFinal } from './mirror-errors.ts'
+import { awayTooLong, isFinal } from './mirror-errors.ts'
 import {
   clusterOf,
   type Mirror,
@@ -36,6 +36,9 @@ export interface MirrorSetting {
   readonly instance: string
   readonly sourceClusterId: string
   readonly targetClusterId: string
+  readonly patterns: readonly string[]
+  /** Those of the patterns that no topic fits, which was told of. */
+  readonly unfitting: Set<string>
   readonly topics: (name: string) => boolean
   readonly exclude: (name: string) => boolean
   readonly groups: ((name: string) => boolean) | undefined
@@ -56,6 +59,9 @@ export interface MirrorSetting {
   wasOwner(): boolean
 }
 
+const GIVE_UP_AFTER_MS = 60_000
+/** How often it is said again that the mirror waits for the same reason. */
+const SAY_AGAIN_MS = 60_000
 const RETRY_MS_MAX = 30_000
 const REFRESH_MS = 30_000
 const COMMIT_MS = 500
@@ -64,7 +70,7 @@ const REQUEST_TIMEOUT_MS = 30_000
 /**
  * Resolves at once; the clusters need not be there yet. Throws `MR_MIRROR_OPTIONS` and `MR_BAD_ADDRESS`. Everything else
  * is told by `status` and `ended`: `MR_MIRROR_LOST`, `MR_MIRROR_DIVERGED`, `MR_MIRROR_SOURCE_REMADE`, `MR_MIRROR_OFFSETS`,
- * `MR_MIRROR_TAKEN_OVER`, and what refuses this client, end it; what may pass does not.
+ * `MR_MIRROR_TAKEN_OVER`, with `once` `MR_MIRROR_NO_TOPIC` and `MR_MIRROR_AWAY`, and what refuses this client, end it; what may pass does not.
  */
 export function startMirror(options: MirrorOptions): Promise<Mirror> {
   // So that what is wrong with the options rejects.
@@ -90,6 +96,9 @@ class RunningMirror implements Mirror {
   /** The side that no connection could be made to yet. */
   #unreached: 'source' | 'target' | undefined
   #failures = 0
+  /** When what now keeps it from copying began, and was last told of. */
+  #waiting: { readonly sinceMs: number; saidMs: number; said: string } | undefined
+  readonly #unfitting = new Set<string>()
 
   constructor(options: MirrorOptions) {
     if (options.topics.length === 0)
@@ -208,6 +217,8 @@ class RunningMirror implements Mirror {
     if (this.#name === '') this.#name = sourceClusterId
     return {
       ...this.#matchers,
+      patterns: this.#options.topics,
+      unfitting: this.#unfitting,
       name: this.#name,
       instance: this.#instance,
       sourceClusterId,
@@ -231,6 +242,7 @@ class RunningMirror implements Mirror {
         this.#state = 'copying'
         this.#problem = undefined
         this.#failures = 0
+        this.#waiting = undefined
       },
       owned: () => (this.#owner = true),
       wasOwner: () => this.#owner,
@@ -240,18 +252,32 @@ class RunningMirror implements Mirror {
   async #waitAfter(error: unknown): Promise<void> {
     this.#state = 'waiting'
     this.#problem = `${this.#unreached === undefined ? '' : `the ${this.#unreached} is away: `}${messageOf(error)}`
+    const { once = false, giveUpAfterMs = GIVE_UP_AFTER_MS } = this.#options
+    const nowMs = this.#world.clock.monotonicMs()
+    const waiting = (this.#waiting ??= { sinceMs: nowMs, saidMs: -Infinity, said: '' })
+    const leftMs = once ? waiting.sinceMs + giveUpAfterMs - nowMs : Infinity
+    if (leftMs <= 0) throw awayTooLong(this.#problem, Math.round(giveUpAfterMs / 1000))
     const pauseMs = Math.min(
+      leftMs,
       RETRY_MS_MAX,
       backoffMs(this.#world.random, this.#failures) * 2 ** Math.max(0, this.#failures - 5),
     )
     this.#failures++
-    this.#report('warn', 'mirror: waiting', {
-      name: this.#name,
-      reason: this.#problem,
-      nextTryMs: Math.round(pauseMs),
-      lag: this.status().lag,
-    })
+    this.#tellWaiting(waiting, this.#problem, nowMs)
     await sleep(this.#world.clock, pauseMs, this.#aborted.signal)
+  }
+
+  /** Once for each reason, and again after a while. */
+  #tellWaiting(waiting: { saidMs: number; said: string }, reason: string, nowMs: number): void {
+    if (waiting.said === reason && nowMs < waiting.saidMs + SAY_AGAIN_MS) return
+    waiting.said = reason
+    waiting.saidMs = nowMs
+    this.#report('warn', 'mirror: waiting', {
+      ...(this.#name !== '' && { name: this.#name }),
+      reason,
+      // Before the first look at the source nobody knows.
+      ...(this.#partitions.size > 0 && { lag: this.status().lag }),
+    })
   }
 }
 

@@ -18,14 +18,17 @@ export async function selectTopics(options: {
   readonly source: LogClient
   readonly setting: MirrorSetting
   readonly skipped: (topic: string, why: string) => void
+  /** Hears the names that fit, before those are left out that cannot be copied. */
+  readonly fitting: (names: readonly string[]) => void
 }): Promise<readonly SelectedTopic[]> {
-  const { source, setting, skipped } = options
+  const { source, setting, skipped, fitting } = options
   const { topics } = await source.metadata()
   const all = [...topics.values()].filter(({ errorCode }) => errorCode === ErrorCode.NONE)
   const wanted = all.filter(
     ({ name, internal }) =>
       !internal && !isStateTopic(name) && setting.topics(name) && !setting.exclude(name),
   )
+  fitting(wanted.map(({ name }) => name))
   const origins = new Map<string, readonly string[]>()
   for (const { name } of all) {
     if (!isStateTopic(name)) continue
