@@ -170,6 +170,43 @@ describe('over REST', () => {
     await assert.rejects(producer.commit())
   })
 
+  it('what a request says that is not known is refused by its name, and nothing is done', async () => {
+    const cases: readonly [method: string, path: string, body: unknown, said: RegExp][] = [
+      [
+        'POST',
+        '/groups/none/reset',
+        { topic: 'orders', to: 'latest', dryrun: true },
+        /body has "dryrun".*dryRun is/,
+      ],
+      [
+        'POST',
+        '/topics',
+        { name: 'x', replicas: 3 },
+        /body has "replicas".*there are name, partitions, config/,
+      ],
+      ['POST', '/topics', { partitions: 3 }, /body lacks "name"/],
+      ['POST', '/topics', { name: 7 }, /name in the body has to be a text\./],
+      [
+        'POST',
+        '/topics/orders/delete-records',
+        { before: 5 },
+        /before in the body has to be a text or an object\./,
+      ],
+      ['POST', '/topics/orders/delete-records', { before: { offset: -1 } }, /before\.offset .* at least 0/],
+      ['POST', '/topics/orders/delete-records', { before: { ofset: 1 } }, /before in the body/],
+      ['POST', '/jobs/none/stop', { savepiont: true }, /"savepiont".*savepoint is/],
+      ['DELETE', '/acls?nam=orders', undefined, /the request has "nam"/],
+      ['GET', '/topics?internal=yes', undefined, /internal in the request has to be one of true, false/],
+    ]
+    for (const [method, path, body, said] of cases) {
+      const { status, json } = await ask(method, `/api/v1${path}`, body)
+      assert.deepEqual([status, json.code], [400, 'MR_BAD_REQUEST'], JSON.stringify(json))
+      assert.match(json.message, said)
+      assert.doesNotMatch(json.message, /body\/|must/)
+    }
+    assert.equal((await ask('GET', '/api/v1/groups/none')).status, 404)
+  })
+
   it('nobody gets in without the token', async () => {
     const strangers: Record<string, string>[] = [
       {},

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifySchema } from 'fastify'
 import { MillraceError } from '../base/millrace-error.ts'
 import type { JobRegistry, ServedJob } from './job-registry.ts'
 import { viewJob } from './job-view.ts'
-import { arrayOf, holding, operation, TEXT } from './openapi.ts'
+import { arrayOf, holding, object, operation, TEXT } from './openapi.ts'
 
 interface ByJob {
   Params: { job: string }
@@ -49,7 +49,7 @@ export function jobRoutes(app: FastifyInstance, jobs: JobRegistry): void {
       schema: operation({
         tag: 'jobs',
         summary: 'Writes a savepoint, to `path` or under the data directory.',
-        body: { type: ['object', 'null'], properties: { path: TEXT } },
+        body: { ...object({ path: TEXT }), type: ['object', 'null'] },
         answer: holding('path'),
       }),
     },
@@ -61,10 +61,7 @@ export function jobRoutes(app: FastifyInstance, jobs: JobRegistry): void {
       schema: operation({
         tag: 'jobs',
         summary: 'Stops a job with a last checkpoint; with `savepoint` (true, or a path) also writes one.',
-        body: {
-          type: ['object', 'null'],
-          properties: { savepoint: { anyOf: [TEXT, { type: 'boolean' }] } },
-        },
+        body: { ...object({ savepoint: { anyOf: [TEXT, { type: 'boolean' }] } }), type: ['object', 'null'] },
         answer: holding('savepoint'),
       }),
     },

@@ -26,6 +26,7 @@ import type { CertificateReload } from '../log/broker/security/listeners.ts'
 import type { BrokerMetrics } from '../log/broker/broker-metrics.ts'
 import type { Clock } from '../world/world.ts'
 import { requireToken } from './access-token.ts'
+import { invalidRequest } from './invalid-request.ts'
 import { jobRoutes } from './job-routes.ts'
 import type { JobRegistry } from './job-registry.ts'
 import { viewJob } from './job-view.ts'
@@ -69,8 +70,18 @@ export async function restServer(options: ServerOptions): Promise<FastifyInstanc
     bodyLimit: 1024 * 1024,
     // Topics have up to 249 characters, subjects are made of their names and others; some clients end a path with a slash.
     routerOptions: { maxParamLength: 2_000, ignoreTrailingSlash: true },
-    // A body may be left out, or be null; a number is no name.
-    ajv: { customOptions: { allowUnionTypes: true, coerceTypes: false } },
+    ajv: {
+      customOptions: {
+        // A body may be left out, or be null; a number is no name.
+        allowUnionTypes: true,
+        coerceTypes: false,
+        // A misspelt field that is dropped changes what is asked for: `dryrun` would do it.
+        removeAdditional: false,
+        // Errors are told with the names that would be right.
+        verbose: true,
+      },
+    },
+    schemaErrorFormatter: invalidRequest,
   })
   refuseForeignOrigins(app, options.listen.host)
   if (options.token !== undefined) requireToken(app, options.token)
