@@ -1,4 +1,4 @@
-import { MillraceError } from '../base/millrace-error.ts'
+import { messageOf, MillraceError } from '../base/millrace-error.ts'
 import type { LogClient } from '../log/client/client.ts'
 import type { ClientSecurity } from '../log/client/security.ts'
 import type { ClusterOptions } from './process-options.ts'
@@ -37,10 +37,13 @@ export async function securityOf(path: string | undefined): Promise<ClientSecuri
 
 function nobodyAnswers(error: unknown): unknown {
   if (!(error instanceof MillraceError) || error.code !== 'MR_CONNECT_FAILED') return error
+  // What went wrong in another way, such as in a TLS handshake, says more itself.
+  const why = messageOf(error.cause)
+  if (!why.startsWith('connect ECONNREFUSED')) return error
   return new MillraceError({
     code: error.code,
     ...error.place,
-    message: 'no log and no Kafka broker answers there.',
+    message: `no log and no Kafka broker answers there: ${why}.`,
     fix: 'Start a log with `millrace start`, or name the address of one with --kafka HOST:PORT.',
     cause: error,
   })

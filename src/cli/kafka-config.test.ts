@@ -81,12 +81,28 @@ sasl.jaas.config=org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginMo
 
   for (const [what, text, message] of [
     ['an unknown protocol', 'security.protocol=TLS', /security\.protocol is TLS/],
-    ['Kerberos', 'security.protocol=SASL_SSL', /GSSAPI/],
+    ['Kerberos', 'security.protocol=SASL_SSL\nsasl.mechanism=GSSAPI', /sasl\.mechanism is GSSAPI/],
+    ['no mechanism', 'security.protocol=SASL_SSL', /sasl\.mechanism is not set/],
+    [
+      'a store that is not there',
+      'security.protocol=SSL\nssl.truststore.location=none/ca.pem',
+      /ssl\.truststore\.location is none\/ca\.pem, and \/.*\/none\/ca\.pem cannot be read \(ENOENT\)/,
+    ],
     ['no password', 'security.protocol=SASL_SSL\nsasl.mechanism=PLAIN', /names no username/],
   ] as const) {
     it(`refuses ${what}`, () =>
       assert.throws(() => readKafkaConfig(file(text)), { code: 'MR_KAFKA_CONFIG', message }))
   }
+
+  it('warns of keys that look like known ones, not of others', () => {
+    const warned: string[] = []
+    const text =
+      'security.protocol=PLAINTEXT\nsasl.mechanisms=PLAIN\nSSL.Truststore.Location=x\nssl.truststore.password=x\nacks=all'
+    readKafkaConfig(file(text), (message) => void warned.push(message))
+    assert.equal(warned.length, 2)
+    assert.match(warned[0]!, /sasl\.mechanisms is not known.* mean sasl\.mechanism\?/)
+    assert.match(warned[1]!, /mean ssl\.truststore\.location\?/)
+  })
 
   it('says how a JKS store becomes PEM', () => {
     const store = file('\u0000\u0001', 'store.jks')

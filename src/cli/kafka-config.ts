@@ -3,13 +3,39 @@
  * security.protocol, sasl.mechanism, sasl.jaas.config, sasl.oauthbearer.token.endpoint.url, and the ssl.* keys with PEM.
  */
 import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { messageOf, MillraceError } from '../base/millrace-error.ts'
 import type { ClientSecurity, ClientTls, SaslOptions } from '../log/client/security.ts'
+import { terminal } from './output.ts'
 
 type Properties = ReadonlyMap<string, string>
 
-/** Throws `MR_KAFKA_CONFIG` with the file and the key. */
-export function readKafkaConfig(path: string): ClientSecurity {
+/** Keys that are heeded. Others are for other clients, unless they look like a slip of the pen. */
+const KEYS = [
+  'security.protocol',
+  'sasl.mechanism',
+  'sasl.jaas.config',
+  'sasl.oauthbearer.token.endpoint.url',
+  'sasl.oauthbearer.client.credentials.client.id',
+  'sasl.oauthbearer.client.credentials.client.secret',
+  'sasl.oauthbearer.scope',
+  'ssl.truststore.type',
+  'ssl.truststore.location',
+  'ssl.truststore.certificates',
+  'ssl.keystore.type',
+  'ssl.keystore.location',
+  'ssl.keystore.certificate.chain',
+  'ssl.keystore.key',
+  'ssl.key.password',
+  'ssl.endpoint.identification.algorithm',
+]
+
+/** Throws `MR_KAFKA_CONFIG` with the file and the key; `warn` hears of keys that look misspelt. */
+export function readKafkaConfig(
+  path: string,
+  warn: (message: string) => void = (message) => terminal.note(`millrace: ${message}`),
+): ClientSecurity {
   let text: string
   try {
     text = readFileSync(path, 'utf8')
@@ -17,9 +43,39 @@ export function readKafkaConfig(path: string): ClientSecurity {
     throw invalid(path, messageOf(error), error)
   }
   try {
-    return securityOfProperties(parseProperties(text))
+    const properties = parseProperties(text)
+    for (const key of properties.keys()) {
+      const meant = KEYS.includes(key) ? undefined : KEYS.find((known) => isSlipOf(key, known))
+      if (meant !== undefined) warn(`${path}: ${key} is not known and passed over: did you mean ${meant}?`)
+    }
+    return securityOfProperties(properties)
   } catch (error) {
     throw error instanceof MillraceError ? error : invalid(path, messageOf(error), error)
+  }
+}
+
+/** Whether they differ in case, or by at most two letters added, left out or changed. */
+function isSlipOf(key: string, known: string): boolean {
+  const written = key.toLowerCase()
+  let row = Array.from({ length: known.length + 1 }, (_, index) => index)
+  for (let at = 0; at < written.length; at++) {
+    const next = [at + 1]
+    for (let to = 1; to <= known.length; to++) {
+      const changed = row[to - 1]! + (written[at] === known[to - 1] ? 0 : 1)
+      next.push(Math.min(changed, row[to]! + 1, next[to - 1]! + 1))
+    }
+    row = next
+  }
+  return row.at(-1)! <= 2
+}
+
+/** The text of a file that a key names; relative paths start at the working directory, as Java's do. */
+function textOf(key: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    const why = error instanceof Error && 'code' in error ? String(error.code) : messageOf(error)
+    throw new Error(`${key} is ${path}, and ${resolve(path)} cannot be read (${why})`, { cause: error })
   }
 }
 
@@ -86,7 +142,7 @@ function storeOf(properties: Properties, store: 'truststore' | 'keystore'): stri
   const type = (properties.get(`ssl.${store}.type`) ?? 'JKS').toUpperCase()
   const location = properties.get(`ssl.${store}.location`)
   if (location === undefined) return undefined
-  const text = readFileSync(location, 'utf8')
+  const text = textOf(`ssl.${store}.location`, location)
   if (text.includes('-----BEGIN ')) return text
   throw new Error(
     `ssl.${store}.location is a ${type} store, and only PEM can be read: make one with ` +
@@ -96,7 +152,11 @@ function storeOf(properties: Properties, store: 'truststore' | 'keystore'): stri
 }
 
 function saslOf(properties: Properties): SaslOptions {
-  const mechanism = properties.get('sasl.mechanism') ?? 'GSSAPI'
+  const mechanism = properties.get('sasl.mechanism')
+  if (mechanism === undefined)
+    throw new Error(
+      'sasl.mechanism is not set (Java would take GSSAPI): PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 and OAUTHBEARER are known',
+    )
   const login = jaasOf(properties.get('sasl.jaas.config') ?? '')
   switch (mechanism) {
     case 'PLAIN':
@@ -130,7 +190,7 @@ function credentialsOf(
       'OAUTHBEARER needs sasl.oauthbearer.token.endpoint.url, and clientId and clientSecret in sasl.jaas.config',
     )
   if (endpoint.startsWith('file:')) {
-    const token = readFileSync(new URL(endpoint), 'utf8').trim()
+    const token = textOf('sasl.oauthbearer.token.endpoint.url', fileURLToPath(endpoint)).trim()
     return () => token
   }
   return { endpoint, clientId, clientSecret, ...(scope !== undefined && { scope }) }

@@ -127,7 +127,7 @@ function tlsFailure(error: unknown, peer: string): MillraceError {
     return new MillraceError({
       code: 'MR_TLS_UNTRUSTED',
       message: `the server's certificate is not trusted: ${why} (${code}).`,
-      fix: 'Give the certificate of its authority as ca (ssl.truststore.certificates in a Kafka configuration), after you have made sure that it is the right server.',
+      fix: 'Give the certificate of its authority (ssl.truststore.location, with ssl.truststore.type=PEM, in the file of --kafka-config; ca in a program), after you have made sure that it is the right server.',
       ...place,
     })
   }
@@ -145,7 +145,7 @@ function tlsFailure(error: unknown, peer: string): MillraceError {
   return new MillraceError({
     code: 'MR_CONNECT_FAILED',
     message: `the connection ended during the TLS handshake: ${messageOf(error)}.`,
-    fix: 'A listener without TLS does that: check that this port is the one with TLS, and that the server runs.',
+    fix: 'Does the listener speak without TLS? Then leave TLS out (security.protocol=PLAINTEXT or SASL_PLAINTEXT), or choose the port of the one that has it; otherwise check that the server runs.',
     ...place,
   })
 }

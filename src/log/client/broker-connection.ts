@@ -364,11 +364,15 @@ export class BrokerConnection {
     const { tls, sasl } = this.#security
     if (!this.#answered) {
       const without = [tls === undefined && 'TLS', sasl === undefined && 'SASL'].filter(Boolean).join(' and ')
-      return `It closed before it answered: check that this is a Kafka listener${without === '' ? '' : `, and one without ${without}`}.`
+      const how = '(--kafka-config FILE with security.protocol; security in a program)'
+      return `It closed before it answered: check that this is a Kafka listener${without === '' ? '' : `, and one without ${without}, which would have to be given ${how}`}.`
     }
     // A listener with SASL tells its versions to anybody, and closes at the next request.
     if (!this.#served && sasl === undefined)
-      return 'It told its versions and closed at the first request: a listener with SASL does that, so give user and password (security.sasl).'
+      return (
+        'It told its versions and closed at the first request: a listener with SASL does that, so give user and password ' +
+        `(--kafka-config FILE with security.protocol=${tls === undefined ? 'SASL_PLAINTEXT' : 'SASL_SSL'}, sasl.mechanism and sasl.jaas.config; security.sasl in a program).`
+      )
     return 'It is tried again where that is safe; look into the log of the broker if it happens often.'
   }
 
@@ -386,7 +390,7 @@ export class BrokerConnection {
     return new MillraceError({
       code: 'MR_TLS_EXPECTED',
       message: 'this listener speaks TLS, and it was spoken to without.',
-      fix: 'Use TLS (security.tls, or security.protocol=SSL or SASL_SSL in a Kafka configuration), or choose the port of a listener without.',
+      fix: 'Use TLS (--kafka-config FILE with security.protocol=SSL or SASL_SSL; security.tls in a program), or choose the port of a listener without.',
       peer: this.peer,
     })
   }
