@@ -36,11 +36,18 @@ export function addTopics(program: Command): void {
       printRows(
         rows.map(({ config, ...row }) => ({
           ...row,
-          config: Object.entries(config)
-            .map(([name, value]) => `${name}=${value}`)
-            .join(' '),
+          config:
+            config === null
+              ? '–'
+              : Object.entries(config)
+                  .map(([name, value]) => `${name}=${value}`)
+                  .join(' '),
         })),
-        { columns: ['topic', 'partitions', 'records', 'id', 'config'], json, none: 'no topics yet' },
+        {
+          columns: ['topic', 'partitions', 'records', 'id', 'config'],
+          json,
+          none: 'no topics: there are none, or none that you may see',
+        },
       )
     })
   withCluster(topics.command('create').argument('<TOPIC>').description('Creates a topic.'))
@@ -80,7 +87,8 @@ export function addTopics(program: Command): void {
         throw topicNotFound(topic)
       }
       const all = options.allConfigs
-      const configs = found.configs.filter((one) => all || one.source !== 'default')
+      const configs =
+        found.configs === null ? null : found.configs.filter((one) => all || one.source !== 'default')
       if (options.json) return terminal.out(JSON.stringify({ ...found, configs }, null, 2))
       terminal.out(renderFields({ topic, id: found.id, internal: found.internal ? 'yes' : 'no' }))
       terminal.out('')
@@ -95,6 +103,7 @@ export function addTopics(program: Command): void {
         json: false,
         none: 'no partitions',
       })
+      if (configs === null) return terminal.note('millrace: its settings are not yours to see')
       if (configs.length === 0) return
       terminal.out('')
       printConfigs(configs, { all, json: false })
@@ -118,7 +127,7 @@ export function addTopics(program: Command): void {
         options: ClusterOptions & { readonly delete?: readonly string[]; readonly dryRun: boolean },
         command: Command,
       ) => {
-        if (set === undefined && options.delete === undefined)
+        if (Object.keys(set ?? {}).length === 0 && options.delete === undefined)
           command.error('error: name a setting: NAME=VALUE, or --delete NAME')
         const { alterConfigs } = await import('../log/client/config-admin.ts')
         await withClient(options, (client) =>

@@ -1,6 +1,6 @@
 /** What the REST API and the command show of a log, asked for over the wire: the same for the embedded and any other. */
 import { listOffsets } from '../log/client/admin.ts'
-import { describeConfigs, type DescribedConfig, isOwn } from '../log/client/config-admin.ts'
+import { describeVisibleConfigs, type DescribedConfig, isOwn } from '../log/client/config-admin.ts'
 import type { LogClient } from '../log/client/log-client.ts'
 
 export interface TopicView {
@@ -11,8 +11,8 @@ export interface TopicView {
   /** Offsets between start and end, all partitions together; compaction and markers leave fewer records. */
   readonly records: number
   readonly endOffsets: number
-  /** What was set for the topic itself. */
-  readonly config: Readonly<Record<string, string>>
+  /** What was set for the topic itself; `null` for whom it is not to see. */
+  readonly config: Readonly<Record<string, string>> | null
 }
 
 export interface TopicDetail {
@@ -20,8 +20,8 @@ export interface TopicDetail {
   readonly id: string
   readonly internal: boolean
   readonly partitions: readonly PartitionView[]
-  /** Every setting, with where its value comes from. */
-  readonly configs: readonly DescribedConfig[]
+  /** Every setting, with where its value comes from; `null` for whom they are not to see. */
+  readonly configs: readonly DescribedConfig[] | null
 }
 
 export interface PartitionView {
@@ -40,7 +40,7 @@ export async function viewTopics(
   const names = shown.map((topic) => topic.name)
   const [ranges, configs] = await Promise.all([
     partitionRanges(client, names),
-    describeConfigs(
+    describeVisibleConfigs(
       client,
       names.map((name) => ({ type: 'topic', name })),
     ),
@@ -58,9 +58,7 @@ export async function viewTopics(
         partitions: topic.partitions.length,
         records: endOffsets - startOffsets,
         endOffsets,
-        config: Object.fromEntries(
-          (configs[index] ?? []).filter(isOwn).map((one) => [one.name, one.value ?? '']),
-        ),
+        config: own(configs[index]),
       }
     })
     .sort((a, b) => (a.name < b.name ? -1 : 1))
@@ -70,12 +68,17 @@ export async function viewTopics(
 export async function viewTopic(client: LogClient, name: string): Promise<TopicDetail | undefined> {
   const found = (await client.metadata([name])).topics.get(name)
   if (found === undefined || found.errorCode !== 0) return undefined
-  const [ranges, [configs = []]] = await Promise.all([
+  const [ranges, [configs = null]] = await Promise.all([
     partitionRanges(client, [name]),
-    describeConfigs(client, [{ type: 'topic', name }]),
+    describeVisibleConfigs(client, [{ type: 'topic', name }]),
   ])
   const { id, internal } = found
   return { name, id, internal, partitions: ranges.get(name) ?? [], configs }
+}
+
+function own(configs: readonly DescribedConfig[] | undefined): TopicView['config'] {
+  if (configs === undefined) return null
+  return Object.fromEntries(configs.filter(isOwn).map((one) => [one.name, one.value ?? '']))
 }
 
 async function partitionRanges(

@@ -5,9 +5,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { test } from 'node:test'
+import { createAcls } from '../log/client/acl-admin.ts'
 import { connectClient } from '../log/client/client.ts'
 import { createTopics, listOffsets } from '../log/client/admin.ts'
 import { nodeWorld } from '../world/node.ts'
+import { viewTopic, viewTopics } from './log-view.ts'
 import { serve } from './serve.ts'
 
 test('a log that asks everybody lets its own process in, and nobody else', async () => {
@@ -27,7 +29,7 @@ export default job('numbers', (flow) => {
 })
 `,
     )
-    const sasl = { mechanisms: ['PLAIN'], users: { ada: 'engine' } } as const
+    const sasl = { mechanisms: ['PLAIN'], users: { ada: 'engine', bob: 'builder' } } as const
     await using served = await serve({
       data,
       listeners: [{ host: '127.0.0.1', port: 0, sasl }],
@@ -47,7 +49,25 @@ export default job('numbers', (flow) => {
     const client = await connectClient({ world, bootstrap, security })
     const [end] = await listOffsets(client, [{ topic: 'out', partition: 0, at: 'latest' }])
     assert.ok(end!.offset >= 10)
+    await createAcls(client, [
+      {
+        resource: 'topic',
+        name: 'out',
+        pattern: 'literal',
+        principal: 'User:bob',
+        host: '*',
+        operation: 'describe',
+        permission: 'allow',
+      },
+    ])
     await client.close()
+
+    const bob = { sasl: { mechanism: 'PLAIN', username: 'bob', password: 'builder' } } as const
+    const guest = await connectClient({ world, bootstrap, security: bob })
+    const [seen, ...others] = await viewTopics(guest, { internal: false })
+    assert.deepEqual([seen?.name, seen?.config, others], ['out', null, []], 'without what he may not see')
+    assert.equal((await viewTopic(guest, 'out'))?.configs, null)
+    await guest.close()
   } finally {
     rmSync(data, { recursive: true })
   }

@@ -1,6 +1,7 @@
 /** Settings of topics, brokers, groups and clients' metrics, as an administrator sees and changes them. */
 import { describeConfigsApi, type DescribeConfigsResponse } from '../protocol/apis/describe-configs.ts'
 import { incrementalAlterConfigsApi } from '../protocol/apis/incremental-alter-configs.ts'
+import { ErrorCode } from '../protocol/error-code.ts'
 import { throwIfError } from './kafka-error.ts'
 import type { Destination, LogClient } from './log-client.ts'
 
@@ -51,6 +52,26 @@ export async function describeConfigs(
   client: LogClient,
   resources: readonly ConfigResource[],
 ): Promise<readonly (readonly DescribedConfig[])[]> {
+  const described = await describe(client, resources, [])
+  return described.map((configs) => configs ?? [])
+}
+
+/** As `describeConfigs`; `undefined` for resources whose settings the client may not see, or that are gone meanwhile. */
+export function describeVisibleConfigs(
+  client: LogClient,
+  resources: readonly ConfigResource[],
+): Promise<readonly (readonly DescribedConfig[] | undefined)[]> {
+  return describe(client, resources, [
+    ErrorCode.TOPIC_AUTHORIZATION_FAILED,
+    ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+  ])
+}
+
+async function describe(
+  client: LogClient,
+  resources: readonly ConfigResource[],
+  passedOver: readonly number[],
+): Promise<readonly (readonly DescribedConfig[] | undefined)[]> {
   const byNode = Map.groupBy(resources.keys(), (index) => destinationOf(resources[index]!))
   const described: (readonly DescribedConfig[])[] = []
   await Promise.all(
@@ -67,14 +88,14 @@ export async function describeConfigs(
       for (const index of indexes) {
         const resource = resources[index]!
         const result = found.get(`${RESOURCE_CODES[resource.type]}/${resource.name}`)
-        if (result === undefined) continue
+        if (result === undefined || passedOver.includes(result.errorCode)) continue
         // A topic that is not there is no reason to wait for it, as it would be where records go.
         throwIfError(result.errorCode, placed(resource, 'describing', result.errorMessage))
         described[index] = result.configs.map(describedConfig).sort((a, b) => (a.name < b.name ? -1 : 1))
       }
     }),
   )
-  return resources.map((_, index) => described[index] ?? [])
+  return resources.map((_, index) => described[index])
 }
 
 function describedConfig(
