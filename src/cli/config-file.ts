@@ -27,6 +27,8 @@ export interface LoadedConfig {
   readonly variables: ReadonlyMap<string, string>
   /** Makes a path in the file one of this process. */
   readonly resolvePath: (path: string) => string
+  /** What is said of settings that turn out to be wrong when they are used. */
+  readonly invalid: (problems: readonly ConfigProblem[]) => MillraceError
 }
 
 /** A file's content, and in which line a setting stands. */
@@ -54,9 +56,11 @@ export async function loadConfig(options: { readonly file?: string | false }): P
       }
     },
   })
+  const wrong = (problems: readonly ConfigProblem[]): MillraceError =>
+    invalid(problems, { file: file ?? 'the environment', lineOf: read.lineOf })
   const problems = [...filled.problems, ...checkConfig(filled.value)]
-  if (problems.length > 0) throw invalid(problems, { file: file ?? '', lineOf: read.lineOf })
-  return { file, resolvePath, ...overridden(filled.value as CheckedConfig) }
+  if (problems.length > 0) throw wrong(problems)
+  return { file, resolvePath, invalid: wrong, ...overridden(filled.value as CheckedConfig) }
 }
 
 function findConfigFile(): string | undefined {

@@ -22,25 +22,9 @@ export function addConfig(program: Command): void {
       const loaded = await loadConfig(file === undefined ? {} : { file })
       if (loaded.file === undefined)
         command.error('error: there is no configuration here: name one, or begin with `millrace config show`')
-      const [
-        { processSettings },
-        { brokerConfig },
-        { listenerSettings },
-        { readCredentials },
-        { nodeWorld },
-      ] = await Promise.all([
-        import('../config/process-settings.ts'),
-        import('../log/broker/broker-config.ts'),
-        import('../log/broker/security/listener-settings.ts'),
-        import('../log/broker/security/pem-source.ts'),
-        import('../world/node.ts'),
-      ])
-      // As the log does at its start, without opening anything.
-      const settings = processSettings(loaded.config, loaded.resolvePath)
-      brokerConfig(settings.broker)
-      const { listen, listeners = [listen], allowAnonymousBeyondLoopback } = settings
-      for (const { tls } of listenerSettings({ listeners, allowAnonymousBeyondLoopback }))
-        if (tls !== undefined) readCredentials(nodeWorld().disk, tls)
+      const { problemsAtStart } = await import('./check-start.ts')
+      const problems = await problemsAtStart(loaded)
+      if (problems.length > 0) throw loaded.invalid(problems)
       terminal.note(`millrace: ${loaded.file} is right`)
     })
   withOutput(config.command('show').argument('[FILE]'))

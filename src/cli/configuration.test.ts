@@ -134,3 +134,55 @@ export default job('fails', (flow) => {
     assert.equal((await start.ended).signal, 'SIGKILL')
   })
 })
+
+describe('config check', () => {
+  it('finds what the start would refuse, all of it, each with its line', async () => {
+    writeFileSync(
+      join(folder, 'refused.yaml'),
+      `listeners:
+  - listen: 127.0.0.1:0
+    name: a b
+  - listen: 127.0.0.1:0
+    sasl:
+      mechanisms: [OAUTHBEARER]
+mirrors:
+  - topics: ['*']
+`,
+    )
+    writeFileSync(
+      join(folder, 'unusable.yaml'),
+      `listeners:
+  - listen: 0.0.0.0:0
+  - listen: 127.0.0.1:0
+    tls: { certificate: none.pem, key: none.key }
+mirrors:
+  - topics: ['*']
+    to: central:9092
+    kafkaConfig: none.properties
+broker:
+  authorizer.class.name: acl
+  super.users: ada
+`,
+    )
+    const [refused, unusable] = await Promise.all([
+      run(['config', 'check', 'refused.yaml']),
+      run(['config', 'check', 'unusable.yaml']),
+    ])
+    assert.deepEqual([refused.code, unusable.code], [1, 1])
+    for (const said of [
+      /3 settings are wrong/,
+      /refused\.yaml:2: listeners\[0\]: a name is made of/,
+      /refused\.yaml:4: listeners\[1\]: OAUTHBEARER needs/,
+      /refused\.yaml:8: mirrors\[0\]: expected one of to and from/,
+    ])
+      assert.match(refused.err, said)
+    for (const said of [
+      /4 settings are wrong/,
+      /unusable\.yaml:2: listeners\[0\]: .*other machines/,
+      /unusable\.yaml:4: listeners\[1\]\.tls: .*none\.pem/,
+      /unusable\.yaml:8: mirrors\[0\]\.kafkaConfig: .*none\.properties/,
+      /unusable\.yaml:11: broker\.super\.users: super\.users: ada is no principal/,
+    ])
+      assert.match(unusable.err, said)
+  })
+})

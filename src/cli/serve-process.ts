@@ -63,7 +63,7 @@ export async function serveProcess(
 }
 
 /** One side of a mirror is the log of the process, the other one is named. */
-async function mirrorOptions({ from, to, kafkaConfig, ...rest }: MirrorConfig): Promise<ServedMirror> {
+export async function mirrorOptions({ from, to, kafkaConfig, ...rest }: MirrorConfig): Promise<ServedMirror> {
   const bootstrap = from ?? to
   if (bootstrap === undefined || (from !== undefined && to !== undefined)) {
     throw new MillraceError({

@@ -1,7 +1,9 @@
 /** Checks what a configuration says against the settings, all of it: a user wants to hear every mistake at once. */
 import { BROKER_SETTINGS, parseSetting, type Setting as BrokerSetting } from '../log/broker/broker-config.ts'
+import { listenerProblems } from '../log/broker/security/listener-settings.ts'
 import { readAddress } from './address.ts'
 import { nearestWord } from './nearest-word.ts'
+import { processSettings } from './process-settings.ts'
 import type { GroupSetting, Setting } from './setting.ts'
 import { type MillraceConfig, ROOT } from './settings.ts'
 
@@ -22,11 +24,19 @@ export function checkConfig(value: unknown): readonly ConfigProblem[] {
   const problems: ConfigProblem[] = []
   checkSetting(ROOT, value, [], problems)
   if (problems.length > 0) return problems
-  const { listen, listeners } = value as CheckedConfig
+  const { listen, listeners, mirrors = [] } = value as CheckedConfig
   if (listen !== undefined && listeners !== undefined)
     problems.push({ path: ['listen'], problem: 'cannot be beside listeners: say it there' })
   if (listeners?.length === 0)
     problems.push({ path: ['listeners'], problem: 'expected at least one listener' })
+  for (const { index, problem } of listenerProblems(processSettings(value as CheckedConfig).listeners ?? []))
+    problems.push({ path: ['listeners', index], problem })
+  for (const [index, { to, from }] of mirrors.entries()) {
+    if ((to === undefined) !== (from === undefined)) continue
+    const problem =
+      'expected one of to and from, the other cluster; the other side is the log of this process'
+    problems.push({ path: ['mirrors', index], problem })
+  }
   return problems
 }
 

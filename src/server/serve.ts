@@ -195,7 +195,9 @@ async function serveHttp(parts: {
 }
 
 /** Over HTTP everything may be done: from other machines only by those who show a token, unless that is said. */
-function refuseOpenHttp(options: ServeOptions): void {
+export function refuseOpenHttp(
+  options: Pick<ServeOptions, 'http' | 'schemaRegistry' | 'httpToken' | 'allowAnonymousBeyondLoopback'>,
+): void {
   const { http, schemaRegistry, httpToken, allowAnonymousBeyondLoopback = false } = options
   if (httpToken === '') {
     throw new MillraceError({

@@ -18,29 +18,43 @@ export interface ListenersWanted {
   readonly allowAnonymousBeyondLoopback: boolean
 }
 
+/** What is wrong with a listener. */
+export interface ListenerProblem {
+  /** Of the listener. */
+  readonly index: number
+  readonly problem: string
+}
+
 /**
  * Names the listeners and looks at what can be looked at before they are opened. Throws `MR_CONFIG_INVALID`, and
  * `MR_OPEN_LISTENER` where other machines could come in without saying who they are.
  */
 export function listenerSettings(wanted: ListenersWanted): readonly ListenerSettings[] {
-  const settings = wanted.listeners.map((listener) => ({
-    ...listener,
-    name: listener.name ?? protocolOf(listener),
-  }))
+  const settings = named(wanted.listeners)
   if (settings.length === 0) throw invalid('listeners', 'there is none')
-  const names = new Set<string>()
-  for (const listener of settings) {
-    const { name, tls, sasl } = listener
-    if (!/^[\w.-]{1,100}$/.test(name))
-      throw invalid(name, 'a name is made of letters, digits, dots, hyphens and underscores')
-    if (names.has(name.toLowerCase()) || name.toLowerCase() === INTERNAL_LISTENER)
-      throw invalid(name, 'this name is taken: give each listener one of its own')
-    names.add(name.toLowerCase())
-    if (tls !== undefined) checkTls(name, tls)
-    if (sasl !== undefined) checkSasl(name, sasl)
-    if (isOpen(listener) && !wanted.allowAnonymousBeyondLoopback) throw openListener(listener)
-  }
+  const [wrong] = listenerProblems(wanted.listeners)
+  if (wrong !== undefined) throw invalid(settings[wrong.index]!.name, wrong.problem)
+  const open = wanted.allowAnonymousBeyondLoopback ? undefined : settings.find(isOpen)
+  if (open !== undefined) throw openListener(open)
   return settings
+}
+
+/** All that is wrong with listeners, but for who may come in. */
+export function* listenerProblems(listeners: readonly ListenerOptions[]): Generator<ListenerProblem> {
+  const names = new Set<string>()
+  for (const [index, { name, tls, sasl }] of named(listeners).entries()) {
+    if (!/^[\w.-]{1,100}$/.test(name))
+      yield { index, problem: 'a name is made of letters, digits, dots, hyphens and underscores' }
+    if (names.has(name.toLowerCase()) || name.toLowerCase() === INTERNAL_LISTENER)
+      yield { index, problem: 'this name is taken: give each listener one of its own' }
+    names.add(name.toLowerCase())
+    if (tls !== undefined) for (const problem of tlsProblems(tls)) yield { index, problem }
+    if (sasl !== undefined) for (const problem of saslProblems(sasl)) yield { index, problem }
+  }
+}
+
+function named(listeners: readonly ListenerOptions[]): readonly ListenerSettings[] {
+  return listeners.map((listener) => ({ ...listener, name: listener.name ?? protocolOf(listener) }))
 }
 
 /** Kafka's name of what a listener speaks. */
@@ -64,36 +78,36 @@ export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host)
 }
 
-function checkTls(name: string, tls: ListenerTlsOptions): void {
+function* tlsProblems(tls: ListenerTlsOptions): Generator<string> {
   const { clientAuth = 'none', clientCa, handshakeTimeoutMs, handshakesMax, reloadIntervalMs } = tls
   if (!['none', 'requested', 'required'].includes(clientAuth))
-    throw invalid(name, `tls.clientAuth is ${clientAuth}, not none, requested or required`)
+    yield `tls.clientAuth is ${clientAuth}, not none, requested or required`
   if (clientAuth !== 'none' && clientCa === undefined)
-    throw invalid(name, 'tls.clientAuth needs tls.clientCa: who may sign clients’ certificates')
+    yield 'tls.clientAuth needs tls.clientCa: who may sign clients’ certificates'
   for (const [key, value, least] of [
     ['handshakeTimeoutMs', handshakeTimeoutMs, 1],
     ['handshakesMax', handshakesMax, 1],
     ['reloadIntervalMs', reloadIntervalMs, 0],
   ] as const) {
-    if (value !== undefined && !(value >= least)) throw invalid(name, `tls.${key} is ${value}`)
+    if (value !== undefined && !(value >= least)) yield `tls.${key} is ${value}`
   }
 }
 
 const MECHANISMS = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512', 'OAUTHBEARER']
 
-function checkSasl(name: string, { mechanisms, users = {}, oauthBearer }: ListenerSaslOptions): void {
-  if (mechanisms.length === 0) throw invalid(name, 'sasl.mechanisms is empty')
+function* saslProblems({ mechanisms, users = {}, oauthBearer }: ListenerSaslOptions): Generator<string> {
+  if (mechanisms.length === 0) yield 'sasl.mechanisms is empty'
   for (const mechanism of mechanisms) {
     if (!MECHANISMS.includes(mechanism))
-      throw invalid(name, `there is no SASL mechanism ${mechanism}; there are ${MECHANISMS.join(', ')}`)
+      yield `there is no SASL mechanism ${mechanism}; there are ${MECHANISMS.join(', ')}`
   }
   for (const [user, password] of Object.entries(users)) {
-    if (user === '' || user.includes('\0')) throw invalid(name, 'a user needs a name')
-    if (password === '' || password.includes('\0')) throw invalid(name, `the user ${user} needs a password`)
+    if (user === '' || user.includes('\0')) yield 'a user needs a name'
+    if (password === '' || password.includes('\0')) yield `the user ${user} needs a password`
   }
   if (!mechanisms.includes('OAUTHBEARER')) return
   if (oauthBearer?.jwks === undefined && oauthBearer?.allowUnsecured !== true)
-    throw invalid(name, 'OAUTHBEARER needs sasl.oauthBearer.jwks, the keys that sign tokens')
+    yield 'OAUTHBEARER needs sasl.oauthBearer.jwks, the keys that sign tokens'
 }
 
 function invalid(name: string, problem: string): MillraceError {

@@ -23,6 +23,19 @@ export interface OpenAuthorizerOptions {
 export function openAuthorizer(options: OpenAuthorizerOptions): Authorizer {
   const { world, dataPath, config, report, metrics } = options
   if (config['authorizer.class.name'] === '') return OPEN_TO_ALL
+  const superUsers = superUsersOf(config)
+  const rules = AccessRules.open(world.disk, join(dataPath, 'millrace-acls.json'))
+  return new RuleAuthorizer({
+    rules,
+    superUsers,
+    allowWithoutRules: config['allow.everyone.if.no.acl.found'],
+    audit: new LimitedReport({ report, clock: world.clock }),
+    metrics,
+  })
+}
+
+/** The principals that may do everything. Throws `MR_CONFIG_INVALID` for what is none. */
+export function superUsersOf(config: Pick<BrokerConfig, 'super.users'>): ReadonlySet<string> {
   const superUsers = new Set(
     config['super.users']
       .split(';')
@@ -37,12 +50,5 @@ export function openAuthorizer(options: OpenAuthorizerOptions): Authorizer {
       fix: 'Write principals with their type, as in User:admin, with semicolons between them.',
     })
   }
-  const rules = AccessRules.open(world.disk, join(dataPath, 'millrace-acls.json'))
-  return new RuleAuthorizer({
-    rules,
-    superUsers,
-    allowWithoutRules: config['allow.everyone.if.no.acl.found'],
-    audit: new LimitedReport({ report, clock: world.clock }),
-    metrics,
-  })
+  return superUsers
 }
