@@ -83,7 +83,7 @@ export function configurationPage(): string {
         setting.doc,
       ]),
     ),
-    `\n## Settings of the broker\n\nUnder \`broker\`, by Kafka’s names. Defaults are Kafka’s unless the meaning says otherwise; \`configs describe broker 1\` shows those of a running log.\n`,
+    `\n## Settings of the broker\n\nUnder \`broker\`, by Kafka’s names. Defaults are Kafka’s unless the meaning says otherwise; \`configs describe broker 1 --all\` shows those of a running log.\n`,
     table(
       ['setting', 'is', 'default', 'meaning'],
       Object.entries<BrokerSetting<unknown>>(BROKER_SETTINGS).map(([name, setting]) => [

@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Acl, AclFilter } from '../log/client/acl-admin.ts'
 import { withClient } from './cluster.ts'
 import { printRows, terminal } from './output.ts'
@@ -74,9 +74,9 @@ export function addAcls(program: Command): void {
     .option(
       '--allow <PRINCIPAL>',
       'who may: User:NAME, or User:* for everybody; repeat it for more',
-      repeated,
+      readPrincipal,
     )
-    .option('--deny <PRINCIPAL>', 'who may not; wins over every other rule', repeated)
+    .option('--deny <PRINCIPAL>', 'who may not; wins over every other rule', readPrincipal)
     .addOption(new Option('--operation <NAME...>', 'what').choices(OPERATIONS).makeOptionMandatory())
     .addOption(
       new Option('--pattern <KIND>', 'whether the name is whole, or what names begin with')
@@ -112,6 +112,11 @@ export function addAcls(program: Command): void {
     })
 }
 
+function readPrincipal(text: string, earlier?: readonly string[]): readonly string[] {
+  if (/^[^:]+:./.test(text)) return repeated(text, earlier)
+  throw new InvalidArgumentError(`A principal has its type before it: User:${text || 'NAME'}.`)
+}
+
 function withResource(command: Command): Command {
   return command
     .option('--topic <NAME>', 'of this topic; * for all')
@@ -123,7 +128,7 @@ function withResource(command: Command): Command {
 
 function withFilter(command: Command): Command {
   return withResource(command)
-    .option('--principal <PRINCIPAL>', 'of this principal: User:NAME')
+    .option('--principal <PRINCIPAL>', 'of this principal: User:NAME', (text) => readPrincipal(text)[0])
     .option('--host <ADDRESS>', 'for this address')
     .addOption(
       new Option('--pattern <KIND>', '"match" also finds prefixes and * that hold for the name').choices([

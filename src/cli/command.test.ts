@@ -75,7 +75,10 @@ describe('millrace start', () => {
     const produced = await ok(['produce', 'numbers', '--kafka', kafka, '--key-separator', ':'], {
       input: 'a:1\nb:2:3\nno key\n',
     })
-    assert.deepEqual([produced.out, produced.err], ['', 'millrace: produced 3 records to numbers\n'])
+    assert.deepEqual(
+      [produced.out, produced.err],
+      ['', 'millrace: 1 of them has no key: the line lacks ":"\nmillrace: produced 3 records to numbers\n'],
+    )
     const consume = ['consume', 'numbers', '--kafka', kafka, '--exit']
     const [values, keys, json, counted] = await Promise.all([
       ok(consume),

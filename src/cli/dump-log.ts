@@ -61,10 +61,14 @@ export function addDumpLog(program: Command): void {
           total.batches += batches
           total.records += records
         }
-        const [files, batches, records, problems] = Object.values(total).map((n) => n.toLocaleString('en'))
-        terminal.note(
-          `millrace: ${files} files, ${batches} batches, ${records} records, ${problems} problems`,
-        )
+        const counted = [
+          [total.files, 'file', 'files'],
+          [total.batches, 'batch', 'batches'],
+          [total.records, 'record', 'records'],
+          [total.problems, 'problem', 'problems'],
+        ] as const
+        const text = counted.map(([n, one, more]) => `${n.toLocaleString('en')} ${n === 1 ? one : more}`)
+        terminal.note(`millrace: ${text.join(', ')}`)
         if (total.problems > 0) process.exitCode = ExitCode.FAILED
       },
     )

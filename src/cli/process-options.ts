@@ -98,11 +98,16 @@ export function kafkaConfigOption(): Option {
 /** The options of the commands that talk to a Millrace process over REST. */
 export function withHttp(command: Command): Command {
   return withOutput(
-    command.addOption(
-      new Option('--http <HOST:PORT>', 'REST address of the process to talk to')
-        .argParser(parseAddress)
-        .default(DEFAULT_HTTP, '127.0.0.1:8090'),
-    ),
+    command
+      .addOption(
+        new Option('--http <HOST:PORT>', 'REST address of the process to talk to')
+          .argParser(parseAddress)
+          .default(DEFAULT_HTTP, '127.0.0.1:8090'),
+      )
+      .addHelpText(
+        'after',
+        '\nA process with an httpToken is shown the one in the variable MILLRACE_HTTP_TOKEN.',
+      ),
   )
 }
 

@@ -25,7 +25,13 @@ export function addProduce(program: Command): void {
     .action(async (topic: string, options: ProduceOptions & ClusterOptions) => {
       if (process.stdin.isTTY) terminal.note(`millrace: a record a line for ${topic}; Ctrl-D ends`)
       const { produceLines } = await import('./produce-lines.ts')
-      const count = await withClient(options, (client) => produceLines(client, topic, process.stdin, options))
+      const { count, withoutKey } = await withClient(options, (client) =>
+        produceLines(client, topic, process.stdin, options),
+      )
+      if (withoutKey > 0)
+        terminal.note(
+          `millrace: ${withoutKey.toLocaleString('en')} of them ${withoutKey === 1 ? 'has' : 'have'} no key: the line lacks ${JSON.stringify(options.keySeparator)}`,
+        )
       if (options.json) terminal.out(JSON.stringify({ topic, records: count }))
       else
         terminal.note(

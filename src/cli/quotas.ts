@@ -1,4 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
+import { MillraceError } from '../base/millrace-error.ts'
+import type { LogClient } from '../log/client/log-client.ts'
 import type { Quota, QuotaEntity } from '../log/client/quota-admin.ts'
 import { withClient } from './cluster.ts'
 import { printRows, terminal } from './output.ts'
@@ -66,10 +68,40 @@ async function change(
   if (Object.keys(entity).length === 0) command.error('error: say whose: --user, --client-id or --ip')
   const { alterQuotas, describeQuotas } = await import('../log/client/quota-admin.ts')
   const found = await withClient(options, async (client) => {
+    if (changed.remove !== undefined) await refuseMissing(client, entity, changed.remove)
     await alterQuotas(client, entity, changed)
     return describeQuotas(client, entity)
   })
   print(found, options)
+}
+
+/** Removing what is not there is a misspelt name, or another client than was meant. */
+async function refuseMissing(
+  client: LogClient,
+  entity: QuotaEntity,
+  names: readonly string[],
+): Promise<void> {
+  const { describeQuotas } = await import('../log/client/quota-admin.ts')
+  const types = Object.keys(entity) as (keyof QuotaEntity)[]
+  const has = (await describeQuotas(client, entity)).find(
+    (one) =>
+      Object.keys(one.entity).length === types.length &&
+      types.every((type) => one.entity[type] === entity[type]),
+  )
+  const own = Object.keys(has?.values ?? {})
+  const missing = names.filter((name) => !own.includes(name))
+  if (missing.length === 0) return
+  throw new MillraceError({
+    code: 'MR_BAD_REQUEST',
+    message: `${ofWhom(entity)} has no quota ${missing.join(', ')}; nothing was removed.`,
+    fix: own.length === 0 ? 'List the quotas with `millrace quotas list`.' : `It has ${own.join(', ')}.`,
+  })
+}
+
+function ofWhom(entity: QuotaEntity): string {
+  return Object.entries(entity)
+    .map(([type, name]) => `${type} ${name ?? '(default)'}`)
+    .join(', ')
 }
 
 function withEntity(command: Command): Command {
@@ -99,9 +131,7 @@ function print(quotas: readonly Quota[], { json }: { readonly json: boolean }): 
   if (json) return terminal.out(JSON.stringify(quotas, null, 2))
   const rows = quotas.flatMap(({ entity, values }) =>
     Object.entries(values).map(([quota, value]) => ({
-      of: Object.entries(entity)
-        .map(([type, name]) => `${type} ${name ?? '(default)'}`)
-        .join(', '),
+      of: ofWhom(entity),
       quota,
       value,
     })),

@@ -39,6 +39,21 @@ export async function askProcess<T>(http: Address, path: string, body?: unknown)
       fix: 'Name the address of one with --http HOST:PORT.',
     })
   }
+  if (response.status === 401) {
+    throw new MillraceError({
+      code: 'MR_NOT_AUTHORIZED',
+      peer,
+      ...(token === undefined || token === ''
+        ? {
+            message: 'this process asks for its token, and none was shown.',
+            fix: 'Set the variable MILLRACE_HTTP_TOKEN to the httpToken of its configuration.',
+          }
+        : {
+            message: 'the token in MILLRACE_HTTP_TOKEN is not the one of this process.',
+            fix: 'Set the variable to the httpToken of its configuration.',
+          }),
+    })
+  }
   throw new MillraceError({
     code: answer.code,
     ...answer.place,

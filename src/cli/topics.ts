@@ -1,8 +1,9 @@
 import { type Command, Option } from 'commander'
+import { MillraceError } from '../base/millrace-error.ts'
 import type { DeletePosition } from '../server/delete-records.ts'
 import { notAPlace, readPosition, wholeNumber } from './address.ts'
 import { withClient } from './cluster.ts'
-import { printConfigs } from './configs.ts'
+import { printConfigs, refuseUnknown } from './configs.ts'
 import { printRows, renderFields, terminal } from './output.ts'
 import { type ClusterOptions, withCluster } from './process-options.ts'
 import { examples, readSetting, repeated } from './settings.ts'
@@ -130,13 +131,12 @@ export function addTopics(program: Command): void {
         if (Object.keys(set ?? {}).length === 0 && options.delete === undefined)
           command.error('error: name a setting: NAME=VALUE, or --delete NAME')
         const { alterConfigs } = await import('../log/client/config-admin.ts')
-        await withClient(options, (client) =>
-          alterConfigs(
-            client,
-            { type: 'topic', name: topic },
-            { set: set ?? {}, delete: options.delete ?? [], validateOnly: options.dryRun },
-          ),
-        )
+        const { dryRun: validateOnly, delete: names = [] } = options
+        await withClient(options, async (client) => {
+          const resource = { type: 'topic', name: topic } as const
+          if (names.length > 0) await refuseUnknown(client, resource, names)
+          await alterConfigs(client, resource, { set: set ?? {}, delete: names, validateOnly })
+        })
         terminal.note(`millrace: ${topic} ${options.dryRun ? 'would accept this' : 'is changed'}`)
       },
     )
@@ -185,7 +185,19 @@ export function addTopics(program: Command): void {
     .addHelpText('after', examples('millrace topics delete orders'))
     .action(async (names: string[], options: ClusterOptions) => {
       const { deleteTopics } = await import('../log/client/admin.ts')
-      await withClient(options, (client) => deleteTopics(client, names))
+      await withClient(options, async (client) => {
+        await deleteTopics(client, names).catch((error: unknown) => {
+          if (!(error instanceof MillraceError) || error.code !== 'MR_TOPIC_NOT_FOUND') throw error
+          // To create it, as is advised to who would use it, is not what this one wants.
+          throw new MillraceError({
+            code: error.code,
+            ...error.place,
+            message: 'there is no such topic, or none that you may see.',
+            fix: 'List them with `millrace topics list`.',
+            cause: error,
+          })
+        })
+      })
       terminal.note(`millrace: deleted ${names.join(', ')}`)
     })
 }

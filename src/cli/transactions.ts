@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { PartitionProducer } from '../log/client/transaction-admin.ts'
 import { wholeNumber } from './address.ts'
 import { withClient } from './cluster.ts'
@@ -20,7 +20,7 @@ export function addTransactions(program: Command): void {
     .description(
       'Lists transactional ids; with --hanging, transactions that hold readers up and that nobody ends.',
     )
-    .option('--state <STATE>', 'only these, as Ongoing; repeat it for more', repeated)
+    .option('--state <STATE>', `only these, of ${STATES.join(', ')}; repeat it for more`, readState)
     .option(
       '--hanging',
       'look at the partitions for transactions that their coordinator does not know',
@@ -156,6 +156,25 @@ export function addTransactions(program: Command): void {
         printHanging(ended, options)
       },
     )
+}
+
+/** Kafka's states of transactions. */
+const STATES = [
+  'Empty',
+  'Ongoing',
+  'PrepareCommit',
+  'PrepareAbort',
+  'CompleteCommit',
+  'CompleteAbort',
+  'PrepareEpochFence',
+  'Dead',
+]
+
+function readState(text: string, earlier?: readonly string[]): readonly string[] {
+  const state = STATES.find((one) => one.toLowerCase() === text.toLowerCase())
+  if (state === undefined)
+    throw new InvalidArgumentError(`Expected one of ${STATES.join(', ')}, not ${JSON.stringify(text)}.`)
+  return repeated(state, earlier)
 }
 
 /** Longer than any transaction may take by Kafka's defaults, as Kafka's own tool has it. */

@@ -20,6 +20,10 @@ export function addUsers(program: Command): void {
     .action(async (user: string | undefined, options: ClusterOptions) => {
       const { listUsers } = await import('../log/client/user-admin.ts')
       const found = await withClient(options, (client) => listUsers(client, user))
+      if (user !== undefined && found.length === 0) {
+        const { userNotFound } = await import('../server/not-found.ts')
+        throw userNotFound(user)
+      }
       printRows(
         found.map((one) => ({ ...one })),
         { columns: ['user', 'mechanism', 'iterations'], json: options.json, none: 'no users' },

@@ -254,7 +254,7 @@ export const SETTINGS = {
     kind: 'text',
     secret: true,
     unset: 'nobody is asked',
-    doc: 'What requests over HTTP have to show, as `Authorization: Bearer TOKEN` or as the password of any user; `/healthz` and `/readyz` are open.',
+    doc: 'What requests over HTTP have to show, as `Authorization: Bearer TOKEN` or as the password of any user; `/healthz` and `/readyz` are open. `millrace list` and `millrace savepoint` show the one in the variable `MILLRACE_HTTP_TOKEN`.',
   },
   allowAnonymousBeyondLoopback: {
     kind: 'flag',
