@@ -5,7 +5,8 @@ import { createTopicsApi } from '../protocol/apis/create-topics.ts'
 import { deleteTopicsApi } from '../protocol/apis/delete-topics.ts'
 import { listOffsetsApi } from '../protocol/apis/list-offsets.ts'
 import { ErrorCode } from '../protocol/error-code.ts'
-import { throwIfError } from './kafka-error.ts'
+import type { TopicMetadata } from './cluster-metadata.ts'
+import { KafkaError, throwIfError } from './kafka-error.ts'
 import type { LogClient } from './log-client.ts'
 
 export interface NewTopic {
@@ -42,7 +43,12 @@ export async function createTopics(
     )
     for (const { name, errorCode, errorMessage } of answer.topics) {
       if (errorCode === ErrorCode.TOPIC_ALREADY_EXISTS && options.ifNotExists === true) continue
-      throwIfError(errorCode, { doing: 'creating the topic', detail: errorMessage, topic: name })
+      throwIfError(errorCode, {
+        doing: 'creating the topic',
+        detail: errorMessage,
+        topic: name,
+        needs: { topic: `Create on the topic ${name} or on the cluster` },
+      })
     }
   })
 }
@@ -102,8 +108,8 @@ export function listOffsets(
   options: { readonly isolation?: 'read_committed' | 'read_uncommitted' } = {},
 ): Promise<readonly ListedOffset[]> {
   return client.retry(async () => {
-    await client.metadata([...new Set(queries.map((query) => query.topic))])
-    const byLeader = Map.groupBy(queries, (query) => leaderOf(client, query))
+    const { topics } = await client.metadata([...new Set(queries.map((query) => query.topic))])
+    const byLeader = Map.groupBy(queries, (query) => leaderOf(topics.get(query.topic), query))
     const answers = await Promise.all(
       [...byLeader].map(([leader, group]) =>
         askLeader(client, { leader, queries: group, isolation: options.isolation }),
@@ -117,13 +123,16 @@ export function listOffsets(
   })
 }
 
-function leaderOf(client: LogClient, { topic, partition }: OffsetQuery): number {
-  const known = client.knownTopic(topic)?.partitions[partition]
-  const errorCode =
-    known === undefined ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION : ErrorCode.LEADER_NOT_AVAILABLE
-  if (known === undefined || known.leader < 0)
-    throwIfError(errorCode, { doing: 'listing offsets', topic, partition })
-  return known!.leader
+function leaderOf(found: TopicMetadata | undefined, { topic, partition }: OffsetQuery): number {
+  const refused = (errorCode: number): KafkaError => {
+    const needs = { topic: `Describe on the topic ${topic}` }
+    return new KafkaError(errorCode, { doing: 'listing offsets', topic, partition, needs })
+  }
+  if (found !== undefined && found.errorCode !== ErrorCode.NONE) throw refused(found.errorCode)
+  const known = found?.partitions[partition]
+  if (known === undefined) throw refused(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+  if (known.leader < 0) throw refused(ErrorCode.LEADER_NOT_AVAILABLE)
+  return known.leader
 }
 
 async function askLeader(
@@ -154,7 +163,12 @@ async function askLeader(
     )
     for (const { name: topic, partitions } of answer.topics) {
       for (const { partitionIndex: partition, errorCode, offset, timestamp: timestampMs } of partitions) {
-        throwIfError(errorCode, { doing: 'listing offsets', topic, partition })
+        throwIfError(errorCode, {
+          doing: 'listing offsets',
+          topic,
+          partition,
+          needs: { topic: `Describe on the topic ${topic}` },
+        })
         results.push({ topic, partition, at, offset, timestampMs })
       }
     }

@@ -403,6 +403,7 @@ export class BatchSender {
           doing: 'writing records',
           detail: result?.errorMessage ?? null,
           ...place,
+          needs: { topic: `Write on the topic ${queue.topic}` },
         }),
       )
     }

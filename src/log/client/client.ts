@@ -122,6 +122,9 @@ class Client implements LogClient {
       throw new KafkaError(leaderless ? ErrorCode.LEADER_NOT_AVAILABLE : errorCode, {
         doing: 'looking the topic up',
         topic: name,
+        needs: {
+          topic: `Describe on the topic ${name}${options.autoCreate === true ? ', and Create to make it' : ''}`,
+        },
       })
     }, options)
   }

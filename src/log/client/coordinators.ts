@@ -24,7 +24,12 @@ export class Coordinators {
     const answer = await this.#client.request(findCoordinatorApi, { key, keyType, coordinatorKeys: [key] })
     const found = answer.coordinators[0] ?? answer
     const what = keyType === GROUP_KEY_TYPE ? `the group ${key}` : `the transactional id ${key}`
-    throwIfError(found.errorCode, { doing: `finding the coordinator of ${what}`, detail: found.errorMessage })
+    const needed = `Describe on ${what}`
+    throwIfError(found.errorCode, {
+      doing: `finding the coordinator of ${what}`,
+      detail: found.errorMessage,
+      needs: { group: needed, transactionalId: needed },
+    })
     this.#known.set(id, found.nodeId)
     return found.nodeId
   }

@@ -68,6 +68,7 @@ export class EmptyTransactions {
             doing: 'adding a partition to the transaction',
             topic,
             partition,
+            needs: { topic: `Write on the topic ${topic}` },
           })
       }
     })

@@ -15,7 +15,7 @@ import { listOffsets } from './admin.ts'
 import { backoffMs } from './backoff.ts'
 import { FetchedPartition, type FetchedPart } from './fetched-partition.ts'
 import type { FetchedRecords } from './fetched-records.ts'
-import { isWorthRetrying, KafkaError } from './kafka-error.ts'
+import { isWorthRetrying, KafkaError, type Needs } from './kafka-error.ts'
 import type { LogClient } from './log-client.ts'
 
 export {
@@ -350,9 +350,11 @@ function failing(partition: FetchedPartition): {
   topic: string
   partition: number
   offset: number
+  needs: Needs
 } {
   const { topic, partition: number, fetchOffset } = partition
-  return { doing: 'reading records', topic, partition: number, offset: fetchOffset }
+  const needs = { topic: `Read on the topic ${topic}` }
+  return { doing: 'reading records', topic, partition: number, offset: fetchOffset, needs }
 }
 
 function keyOf({ topic, partition }: Omit<FetchPosition, 'offset'>): string {

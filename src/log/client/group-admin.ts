@@ -4,7 +4,7 @@ import { listGroupsApi } from '../protocol/apis/list-groups.ts'
 import { offsetCommitApi } from '../protocol/apis/offset-commit.ts'
 import { offsetFetchApi } from '../protocol/apis/offset-fetch.ts'
 import { ErrorCode } from '../protocol/error-code.ts'
-import { throwIfError } from './kafka-error.ts'
+import { throwIfError, type Needs } from './kafka-error.ts'
 import type { LogClient } from './log-client.ts'
 
 /** The highest versions that name topics by name; later ones go by id. */
@@ -107,7 +107,11 @@ export function offsetFetch(
         })
       }
     }
-    return { errorCode, value, doing }
+    const needs = {
+      group: `Describe on the group ${groupId}`,
+      topic: 'Describe on the topics of the group',
+    }
+    return { errorCode, value, doing, needs }
   })
 }
 
@@ -138,7 +142,8 @@ export async function offsetCommit(
     const failed = answer.topics
       .flatMap((one) => one.partitions)
       .find((one) => one.errorCode !== ErrorCode.NONE)
-    return { errorCode: failed?.errorCode ?? ErrorCode.NONE, value: undefined, doing }
+    const needs = { group: `Read on the group ${groupId}`, topic: 'Read on the topics of the offsets' }
+    return { errorCode: failed?.errorCode ?? ErrorCode.NONE, value: undefined, doing, needs }
   })
 }
 
@@ -146,14 +151,15 @@ interface GroupAnswer<T> {
   readonly errorCode: number
   readonly value: T
   readonly doing: string
+  readonly needs?: Needs
 }
 
 /** Retries an exchange with a group's coordinator, looking for it anew when it has moved. */
 function ofGroup<T>(client: LogClient, groupId: string, exchange: () => Promise<GroupAnswer<T>>): Promise<T> {
   return client.retry(async () => {
     try {
-      const { errorCode, value, doing } = await exchange()
-      throwIfError(errorCode, { doing })
+      const { errorCode, value, doing, needs } = await exchange()
+      throwIfError(errorCode, { doing, ...(needs !== undefined && { needs }) })
       return value
     } catch (error) {
       // Whoever refused or did not answer may not be the coordinator any more.

@@ -2,17 +2,28 @@
 import { type ErrorPlace, MillraceError } from '../../base/millrace-error.ts'
 import { ErrorCode, errorName, isRetriable } from '../protocol/error-code.ts'
 
+/** What access rules have to allow for a request: an operation and a name for each kind of resource, for people. */
+export interface Needs {
+  readonly topic?: string
+  readonly group?: string
+  readonly transactionalId?: string
+  readonly cluster?: string
+}
+
+export interface Refused extends ErrorPlace {
+  readonly doing: string
+  readonly detail?: string | null
+  readonly needs?: Needs
+}
+
 /** A broker answered with an error code. */
 export class KafkaError extends MillraceError {
   /** Kafka's code, see `ErrorCode`. */
   readonly errorCode: number
 
-  constructor(
-    errorCode: number,
-    options: { readonly doing: string; readonly detail?: string | null } & ErrorPlace,
-  ) {
-    const { doing, detail, ...place } = options
-    const { code, fix } = meaningOf(errorCode)
+  constructor(errorCode: number, options: Refused) {
+    const { doing, detail, needs, ...place } = options
+    const { code, fix } = meaningOf(errorCode, needs)
     const why = detail === undefined || detail === null || detail === '' ? '' : ` (${detail})`
     super({
       ...place,
@@ -25,10 +36,7 @@ export class KafkaError extends MillraceError {
 }
 
 /** Throws a `KafkaError` unless the code is NONE. */
-export function throwIfError(
-  errorCode: number,
-  options: { readonly doing: string; readonly detail?: string | null } & ErrorPlace,
-): void {
+export function throwIfError(errorCode: number, options: Refused): void {
   if (errorCode !== ErrorCode.NONE) throw new KafkaError(errorCode, options)
 }
 
@@ -70,7 +78,32 @@ interface Meaning {
   readonly fix?: string
 }
 
-function meaningOf(errorCode: number): Meaning {
+/** What a refused access rule would have to allow. */
+function missing(errorCode: number, needs: Needs): string | undefined {
+  switch (errorCode) {
+    case ErrorCode.TOPIC_AUTHORIZATION_FAILED:
+      return needs.topic
+    case ErrorCode.GROUP_AUTHORIZATION_FAILED:
+      return needs.group
+    case ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+      return needs.transactionalId
+    case ErrorCode.CLUSTER_AUTHORIZATION_FAILED:
+      return needs.cluster
+    default:
+      return undefined
+  }
+}
+
+function notAuthorized(errorCode: number, needs: Needs = {}): Meaning {
+  const what = missing(errorCode, needs)
+  const fix =
+    what === undefined
+      ? "Ask the cluster's operator for an ACL that allows it."
+      : `It needs ${what}: ask the cluster's operator for an ACL that allows it, as \`millrace acls add\` makes them.`
+  return { code: 'MR_NOT_AUTHORIZED', fix }
+}
+
+function meaningOf(errorCode: number, needs?: Needs): Meaning {
   switch (errorCode) {
     case ErrorCode.UNKNOWN_TOPIC_OR_PARTITION:
     case ErrorCode.UNKNOWN_TOPIC_ID:
@@ -80,7 +113,7 @@ function meaningOf(errorCode: number): Meaning {
     case ErrorCode.CLUSTER_AUTHORIZATION_FAILED:
     case ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
     case ErrorCode.SASL_AUTHENTICATION_FAILED:
-      return { code: 'MR_NOT_AUTHORIZED', fix: "Ask the cluster's operator for an ACL that allows it." }
+      return notAuthorized(errorCode, needs)
     case ErrorCode.PRODUCER_FENCED:
     case ErrorCode.INVALID_PRODUCER_EPOCH:
     case ErrorCode.INVALID_PRODUCER_ID_MAPPING:

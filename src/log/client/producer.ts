@@ -70,7 +70,10 @@ export function newProducerIdentity(client: LogClient): Promise<ProducerIdentity
       transactionalId: null,
       transactionTimeoutMs: 60_000,
     })
-    throwIfError(answer.errorCode, { doing: 'getting a producer id' })
+    throwIfError(answer.errorCode, {
+      doing: 'getting a producer id',
+      needs: { cluster: 'Write on a topic, or IdempotentWrite on the cluster' },
+    })
     return { producerId: answer.producerId, producerEpoch: answer.producerEpoch }
   })
 }

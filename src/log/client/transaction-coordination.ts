@@ -21,7 +21,10 @@ export function takeOver(
       { transactionalId, transactionTimeoutMs: options.transactionTimeoutMs ?? 60_000 },
       { node: { transactionalId } },
     )
-    throwIfError(answer.errorCode, { doing: `taking over the transactional id ${transactionalId}` })
+    throwIfError(answer.errorCode, {
+      doing: `taking over the transactional id ${transactionalId}`,
+      needs: { transactionalId: `Write on the transactional id ${transactionalId}` },
+    })
     return { producerId: answer.producerId, producerEpoch: answer.producerEpoch }
   })
 }

@@ -264,10 +264,15 @@ export class TransactionalProducer {
             doing: 'adding a partition to the transaction',
             topic,
             partition,
+            needs: { ...this.#needs(), topic: `Write on the topic ${topic}` },
           })
         }
       }
     })
+  }
+
+  #needs(): { readonly transactionalId: string } {
+    return { transactionalId: `Write on the transactional id ${this.transactionalId}` }
   }
 
   #addOffsets(groupId: string): Promise<void> {
@@ -277,7 +282,10 @@ export class TransactionalProducer {
         { transactionalId: this.transactionalId, ...this.#identity, groupId },
         { node: { transactionalId: this.transactionalId } },
       )
-      throwIfError(answer.errorCode, { doing: `adding the group ${groupId} to the transaction` })
+      throwIfError(answer.errorCode, {
+        doing: `adding the group ${groupId} to the transaction`,
+        needs: { ...this.#needs(), group: `Read on the group ${groupId}` },
+      })
     })
   }
 
@@ -314,6 +322,11 @@ export class TransactionalProducer {
               doing: `committing an offset of the group ${groupId}`,
               topic,
               partition,
+              needs: {
+                ...this.#needs(),
+                group: `Read on the group ${groupId}`,
+                topic: `Read on the topic ${topic}`,
+              },
             })
           }
         }
