@@ -261,7 +261,7 @@ export default job('totals', (flow) => {
 
   it('a job is run, listed, saved, stopped, and goes on from its savepoint with another parallelism', async () => {
     const options = ['--listen', ':0', '--http', ':0', '--checkpoint-interval', '20']
-    const ready = /the job totals runs, Kafka clients on (\S+), status page on http:\/\/(\S+)\n/
+    const ready = /the job totals runs, Kafka clients on (\S+), status page on http:\/\/([^\s"]+)/
     const totals = async (kafka: string, count: number): Promise<string[]> => {
       const { out } = await ok(['consume', 'totals', '--kafka', kafka, '--count', String(count)])
       return out.trim().split('\n').sort()

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { MillraceError, messageOf } from '../base/millrace-error.ts'
+import { thrownAt } from '../base/thrown-at.ts'
 import {
   checkConfig,
   type CheckedConfig,
@@ -74,26 +75,48 @@ function findConfigFile(): string | undefined {
 }
 
 async function readConfigFile(file: string): Promise<ReadFile> {
-  try {
-    if (/\.ya?ml$/.test(file)) return await readYaml(readFileSync(file, 'utf8'))
-    if (file.endsWith('.json')) return { value: JSON.parse(readFileSync(file, 'utf8')) }
-    if (/\.[mc]?[jt]s$/.test(file)) {
-      const module = (await import(pathToFileURL(resolve(file)).href)) as { readonly default?: unknown }
-      if (module.default !== undefined) return { value: module.default }
-      throw new Error('its default export is missing: export default defineConfig({ … })')
-    }
-  } catch (error) {
+  // The module loader has words of its own for it.
+  if (!existsSync(file)) {
     throw new MillraceError({
       code: 'MR_CONFIG_FILE',
       path: file,
-      message: `the configuration cannot be read: ${messageOf(error)}.`,
-      cause: error,
+      message: 'the configuration cannot be read: there is no such file.',
+      fix: 'Name one with --config FILE, relative to the working directory.',
     })
+  }
+  try {
+    if (/\.ya?ml$/.test(file)) return await readYaml(readFileSync(file, 'utf8'))
+    if (file.endsWith('.json')) return { value: JSON.parse(readFileSync(file, 'utf8')) }
+    if (/\.[mc]?[jt]s$/.test(file)) return { value: await importConfig(file) }
+  } catch (error) {
+    throw unreadable(file, error)
   }
   throw new MillraceError({
     code: 'MR_CONFIG_FILE',
     path: file,
     message: 'a configuration is a .ts, .js, .json or .yaml file.',
+  })
+}
+
+async function importConfig(file: string): Promise<unknown> {
+  let module: { readonly default?: unknown }
+  try {
+    module = (await import(pathToFileURL(resolve(file)).href)) as typeof module
+  } catch (error) {
+    // Where it throws, or where its syntax is wrong.
+    throw unreadable(thrownAt(error) ?? file, error)
+  }
+  if (module.default !== undefined) return module.default
+  throw new Error('its default export is missing: export default defineConfig({ … })')
+}
+
+function unreadable(path: string, error: unknown): MillraceError {
+  if (error instanceof MillraceError) return error
+  return new MillraceError({
+    code: 'MR_CONFIG_FILE',
+    path,
+    message: `the configuration cannot be read: ${messageOf(error).trim()}.`,
+    cause: error,
   })
 }
 

@@ -65,6 +65,19 @@ sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule require
     assert.match(dumped.err, /, 0 problems\n$/)
   })
 
+  it('that is a module is refused with the line that is wrong', async () => {
+    writeFileSync(join(folder, 'syntax.ts'), "export default {\n  listen: ':0'\n  http: false,\n}\n")
+    writeFileSync(join(folder, 'throws.ts'), "\nthrow new Error('no such secret')\n")
+    writeFileSync(join(folder, 'imports.ts'), "import './nowhere.ts'\nexport default {}\n")
+    const [syntax, throws, imports, missing] = await Promise.all(
+      ['syntax.ts', 'throws.ts', 'imports.ts', 'missing.ts'].map((file) => run(['config', 'check', file])),
+    )
+    assert.match(syntax!.err, /MR_CONFIG_FILE \[path \S+syntax\.ts:3\]/)
+    assert.match(throws!.err, /MR_CONFIG_FILE \[path \S+throws\.ts:2\].*no such secret/)
+    assert.match(imports!.err, /MR_CONFIG_FILE \[path imports\.ts\].*nowhere\.ts/)
+    assert.match(missing!.err, /MR_CONFIG_FILE \[path missing\.ts\].*: there is no such file\./)
+  })
+
   it('is checked and shown without starting anything', async () => {
     writeFileSync(join(folder, 'wrong.yaml'), 'log:\n  level: inof\nlistners: []\n')
     writeFileSync(join(folder, 'open.json'), '{ "listen": "0.0.0.0:0" }')
@@ -114,12 +127,17 @@ export default job('fails', (flow) => {
     const { code, err } = await run(['run', 'fails.ts', ...options])
     assert.equal(code, 1)
     assert.equal(err.split('five is not allowed').length - 1, 1, err)
-    const lines = err.split('\n').filter((line) => line.startsWith('{'))
-    assert.deepEqual(
-      lines.map((line) => (JSON.parse(line) as { msg: string }).msg),
-      ['the job failed'],
-    )
-    assert.match(err, /more about it in \S+MR_USER_FUNCTION\.md/)
+    // Every line of it.
+    const lines = err.trim().split('\n')
+    const [runs, failed, more, ...others] = lines.map((line) => (JSON.parse(line) as { msg: string }).msg)
+    assert.match(String(runs), /^the job fails runs, Kafka clients on /)
+    assert.equal(failed, 'the job failed')
+    assert.match(String(more), /more about it in \S+MR_USER_FUNCTION\.md/)
+    assert.deepEqual(others, [])
+    const nothing = await run(['run', 'nojob.ts', ...options, '--log-format', 'json'])
+    assert.equal(nothing.code, 1)
+    for (const line of nothing.err.trim().split('\n')) assert.ok(JSON.parse(line), line)
+    assert.match(nothing.err, /MR_JOB_MODULE/)
   })
 
   it('leaves compiled code behind also when the process is killed', async () => {

@@ -10,7 +10,8 @@ export const ExitCode = {
 /** Where a command writes: results on standard output, progress and errors on standard error. */
 export interface Terminal {
   out(text: string): void
-  note(text: string): void
+  /** For people, beginning with `millrace: `; where the log is JSON, a line of it (`notesAsJson`). */
+  note(text: string, level?: 'info' | 'error'): void
   /** A line that the next one overwrites, on a terminal; nothing elsewhere. */
   progress(text: string): void
   /** Resolves once whoever reads the output has taken all of it: pipes are written in the background. */
@@ -18,9 +19,21 @@ export interface Terminal {
   readonly interactive: boolean
 }
 
+type JsonNote = (text: string, level: 'info' | 'error') => void
+
+let jsonNote: JsonNote | undefined
+
+/** From now on notes go where the log goes: who reads it as JSON is to find nothing else there. */
+export function notesAsJson(print: JsonNote): void {
+  jsonNote = print
+}
+
 export const terminal: Terminal = {
   out: (text) => void process.stdout.write(`${text}\n`),
-  note: (text) => void process.stderr.write(`${clearLine()}${text}\n`),
+  note: (text, level = 'info') => {
+    if (jsonNote === undefined) process.stderr.write(`${clearLine()}${text}\n`)
+    else jsonNote(text.replace(/^millrace: /, ''), level)
+  },
   progress: (text) => {
     if (process.stderr.isTTY) process.stderr.write(`${clearLine()}${text}`)
   },

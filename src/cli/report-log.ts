@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import type * as Pino from 'pino'
 import type { Report, ReportLevel } from '../base/report.ts'
 import type { LogFormat } from '../config/process-settings.ts'
-import { printable, terminal } from './output.ts'
+import { notesAsJson, printable, terminal } from './output.ts'
 
 const RANK: Readonly<Record<ReportLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 }
 
@@ -12,8 +12,9 @@ const REASONS_KEPT = 20
 
 /** Prints what the parts of Millrace report: a line for people, or JSON (pino's) for programs. */
 export function reportLog({ level: least, format }: { level: ReportLevel; format: LogFormat }): Report {
-  const print =
-    format === 'pretty' || (format === 'auto' && process.stderr.isTTY) ? printLine : printJson(least)
+  const pretty = format === 'pretty' || (format === 'auto' && process.stderr.isTTY)
+  const print = pretty ? printLine : printJson()
+  if (!pretty) notesAsJson((text, level) => print(level, text, {}))
   return (level, event, fields) => {
     if (RANK[level] < RANK[least]) return
     print(level, event, fields)
@@ -31,18 +32,18 @@ export function wasReported(message: string): boolean {
 const printLine: Report = (level, event, fields) =>
   terminal.note(reportLine(new Date(), { level, event, fields }))
 
-function printJson(least: ReportLevel): Report {
+function printJson(): Report {
   let logger: Pino.Logger | undefined
   return (level, event, fields) => {
-    logger ??= makeLogger(least)
+    logger ??= makeLogger()
     logger[level](fields, event)
   }
 }
 
 /** Loaded with the first line that is printed, which often never comes: 14 ms of CPU of every start. */
-function makeLogger(level: ReportLevel): Pino.Logger {
+function makeLogger(): Pino.Logger {
   const { pino } = createRequire(import.meta.url)('pino') as typeof Pino
-  return pino({ level }, pino.destination({ fd: 2, sync: true }))
+  return pino({ level: 'debug' }, pino.destination({ fd: 2, sync: true }))
 }
 
 export function reportLine(
