@@ -8,16 +8,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { batchOf, WireClient } from '../src/log/broker/wire-client.test-kit.ts'
 import type { Api } from '../src/log/protocol/api-schema.ts'
 import { apis } from '../src/log/protocol/apis.ts'
-import { isRetriable } from '../src/log/protocol/error-code.ts'
 import { nodeWorld } from '../src/world/node.ts'
 import { GROUP_QUESTIONS } from './tools/group-questions.ts'
 import { GroupServer } from './tools/group-server.ts'
+import { sequencesOfUnknown } from './tools/sequence-questions.ts'
 import { startKafka } from './tools/start-kafka.ts'
 import { startTarget, lacking } from './tools/target.ts'
 
 const NOW_MS = Date.now()
-/** From this version of Produce on, writing adds to the transaction. */
-const IMPLICIT_ADD_FROM = 12
 const CONFIGS = {
   plain: {},
   compacted: { 'cleanup.policy': 'compact' },
@@ -76,61 +74,6 @@ class Server {
       logStartOffset,
       stamped,
       bad: recordErrors.map(({ batchIndex }) => batchIndex),
-    }
-  }
-
-  /** Answers to batches of a producer in a topic where nobody knows it: the beginning, gaps and repetitions. */
-  async sequences(version: number, transactional: boolean): Promise<unknown> {
-    const name = `${this.prefix}sequences-${version}-${transactional}`
-    await this.create(name.slice(this.prefix.length), {})
-    const transactionalId = transactional ? name : null
-    const producer = await this.#producer(transactionalId)
-    const answers: unknown[] = []
-    const write = async (baseSequence: number, producerEpoch: number): Promise<void> => {
-      const stamp = { producerId: producer.producerId, producerEpoch, baseSequence, transactional }
-      if (transactional && version < IMPLICIT_ADD_FROM) await this.#addToTransaction(name, producer)
-      const records = batchOf(['x'], stamp, fresh)
-      const topicData = [{ name, partitionData: [{ index: 0, records }] }]
-      const body = { transactionalId, acks: -1, timeoutMs: 3_000, topicData }
-      const answer = await this.#settled(async () => {
-        const { responses } = await this.call(apis.produce, version, body)
-        return responses[0]!.partitionResponses[0]!
-      })
-      answers.push([baseSequence, producerEpoch, answer.errorCode, answer.baseOffset])
-    }
-    for (const sequence of [5, 0, 1, 6, 7, 8, 9, 10, 5, 6]) await write(sequence, producer.producerEpoch)
-    await write(3, producer.producerEpoch + 1)
-    return answers
-  }
-
-  #producer(transactionalId: string | null) {
-    const body = { transactionalId, transactionTimeoutMs: 60_000, producerId: -1, producerEpoch: -1 }
-    return this.#settled(() => this.call(apis.initProducerId, 5, body))
-  }
-
-  async #addToTransaction(
-    name: string,
-    { producerId, producerEpoch }: { readonly producerId: number; readonly producerEpoch: number },
-  ): Promise<void> {
-    await this.#settled(async () => {
-      const answer = await this.call(apis.addPartitionsToTxn, 3, {
-        v3AndBelowTransactionalId: name,
-        v3AndBelowProducerId: producerId,
-        v3AndBelowProducerEpoch: producerEpoch,
-        v3AndBelowTopics: [{ name, partitions: [0] }],
-      })
-      return { errorCode: answer.resultsByTopicV3AndBelow[0]!.resultsByPartition[0]!.partitionErrorCode }
-    })
-  }
-
-  /** Asks until topic and coordinator are there: a new topic, and the first transactional id, take Kafka a moment. */
-  async #settled<Answer extends { readonly errorCode: number }>(ask: () => Promise<Answer>): Promise<Answer> {
-    for (;;) {
-      const answer = await ask()
-      if (!isRetriable(answer.errorCode)) return answer
-      // The topic of the transactions is made when somebody looks for a coordinator.
-      await this.call(apis.findCoordinator, 6, { keyType: 1, coordinatorKeys: ['any'] })
-      await sleep(100)
     }
   }
 
@@ -270,7 +213,7 @@ const QUESTIONS: readonly (readonly [name: string, ask: (server: Server) => Prom
       (transactional) =>
         [
           `sequences of an unknown producer, version ${version}, ${transactional ? '' : 'not '}in a transaction`,
-          (server: Server) => server.sequences(version, transactional),
+          (server: Server) => sequencesOfUnknown(server, { version, transactional }),
         ] as const,
     ),
   ),

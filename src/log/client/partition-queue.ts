@@ -5,8 +5,8 @@
  * Invariants:
  *  - Sequence numbers are given when a batch is first sent, in queue order, without gaps, and stay with the batch.
  *  - After a failure batches go out one at a time until one has arrived, so that retries do not overtake each other.
- *  - So they do at first: a broker that does not know a producer takes any sequence for its beginning, and a first batch
- *    that comes after the second for one that was stored before.
+ *  - So they do at first: a broker that does not know a producer takes any sequence for its beginning, and refuses a first
+ *    batch that comes after the second, or takes it for one that was stored before.
  */
 import type { PendingBatch, ProducerIdentity } from './pending-batch.ts'
 
