@@ -20,7 +20,10 @@ export function addConsume(program: Command): void {
         .argParser(parsePosition)
         .default('earliest'),
     )
-    .option('--group <GROUP>', 'go on where this group left off, and commit at the end what was printed')
+    .option(
+      '--group <GROUP>',
+      'go on where this group left off, and commit at the end what was printed; it is not joined: partitions are not shared with its members',
+    )
     .addOption(new Option('--count <N>', 'end after so many records').argParser(wholeNumber(1)))
     .option('--exit', 'end where the topic ends now', false)
     .option('--keys', 'print "key<TAB>value"', false)
