@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { MillraceError } from '../base/millrace-error.ts'
-import { nearestWord } from '../config/nearest-word.ts'
+import { nearestWord } from '../base/nearest-word.ts'
 import type { ConfigResource, ConfigResourceType, DescribedConfig } from '../log/client/config-admin.ts'
 import type { LogClient } from '../log/client/log-client.ts'
 import { withClient } from './cluster.ts'

@@ -2,7 +2,7 @@
 import { BROKER_SETTINGS, parseSetting, type Setting as BrokerSetting } from '../log/broker/broker-config.ts'
 import { listenerProblems } from '../log/broker/security/listener-settings.ts'
 import { readAddress } from './address.ts'
-import { nearestWord } from './nearest-word.ts'
+import { nearestWord } from '../base/nearest-word.ts'
 import { processSettings } from './process-settings.ts'
 import type { GroupSetting, Setting } from './setting.ts'
 import { type MillraceConfig, ROOT } from './settings.ts'

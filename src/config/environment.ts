@@ -1,7 +1,7 @@
 /** Settings by environment variables: MILLRACE_ and the path of the setting, with underscores: MILLRACE_LOG_LEVEL. */
 import { BROKER_SETTINGS } from '../log/broker/broker-config.ts'
 import type { SettingPath } from './check-config.ts'
-import { nearestWord } from './nearest-word.ts'
+import { nearestWord } from '../base/nearest-word.ts'
 import { SETTINGS } from './settings.ts'
 import type { Setting } from './setting.ts'
 

@@ -1,5 +1,5 @@
 /** A configuration with its defaults, as a list of settings that a person reads. */
-import { BROKER_SETTINGS } from '../log/broker/broker-config.ts'
+import { BROKER_SETTINGS, numberText } from '../log/broker/broker-config.ts'
 import { type CheckedConfig, pathText, type SettingPath } from './check-config.ts'
 import { ROOT } from './settings.ts'
 import type { Setting } from './setting.ts'
@@ -68,9 +68,9 @@ function shownOf(setting: Setting, value: unknown, path: SettingPath): ShownSett
   }
 }
 
-/** Kafka's largest long, which a number cannot hold, as Kafka writes it. */
+/** A setting's value as JSON has it. */
 export function brokerValue(value: unknown): string {
-  return typeof value === 'number' && value >= 2 ** 63 ? '9223372036854775807' : JSON.stringify(value)
+  return typeof value === 'number' ? numberText(value) : JSON.stringify(value)
 }
 
 function nothing(setting: Setting, path: SettingPath): ShownSetting {

@@ -1,7 +1,7 @@
 import type { FastifySchemaValidationError } from 'fastify/types/schema.js'
 import { MillraceError } from '../base/millrace-error.ts'
 import { pathText } from '../config/check-config.ts'
-import { nearestWord } from '../config/nearest-word.ts'
+import { nearestWord } from '../base/nearest-word.ts'
 
 const TYPES: Readonly<Record<string, string>> = {
   string: 'a text',

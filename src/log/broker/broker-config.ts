@@ -1,3 +1,4 @@
+import { nearestWord } from '../../base/nearest-word.ts'
 import { MillraceError } from '../../base/millrace-error.ts'
 
 /**
@@ -316,7 +317,11 @@ export function brokerConfig(given: Readonly<Record<string, unknown>> = {}): Bro
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined) continue
     const setting = (BROKER_SETTINGS as Record<string, Setting<unknown>>)[name]
-    if (setting === undefined) throw invalid(name, `there is no broker setting of this name`)
+    if (setting === undefined) {
+      const near = nearestWord(name, Object.keys(BROKER_SETTINGS))
+      const hint = near === undefined ? '' : `; did you mean ${near}?`
+      throw invalid(name, `there is no broker setting of this name${hint}`)
+    }
     const parsed = parseSetting(setting, value)
     if (parsed.kind === 'invalid') throw invalid(name, parsed.problem)
     config[name] = parsed.value
@@ -334,28 +339,37 @@ export function parseSetting(setting: Setting<unknown>, given: unknown): Parsed 
   switch (setting.type) {
     case 'boolean':
       if (text === 'true' || text === 'false') return { kind: 'valid', value: text === 'true' }
-      return { kind: 'invalid', problem: `expected true or false, got ${text}` }
+      return { kind: 'invalid', problem: `expected true or false, got ${JSON.stringify(given)}` }
     case 'int':
     case 'long': {
       const value = /^[+-]?\d+$/.test(text) ? Number(text) : NaN
       const { min = -Infinity, max = Infinity } = setting
       if (value >= min && value <= max) return { kind: 'valid', value }
-      return { kind: 'invalid', problem: `expected a whole number from ${min} to ${max}, got ${text}` }
+      return {
+        kind: 'invalid',
+        problem: `expected a whole number from ${min} to ${numberText(max)}, got ${JSON.stringify(given)}`,
+      }
     }
     case 'string':
     case 'list': {
-      const words = setting.type === 'list' ? text.split(',').map((word) => word.trim()) : [text]
-      const wrong = words.find((word) => setting.oneOf !== undefined && !setting.oneOf.includes(word))
-      if (wrong === undefined) return { kind: 'valid', value: words.join(',') }
-      return { kind: 'invalid', problem: `expected one of ${setting.oneOf?.join(', ')}, got ${wrong}` }
+      const parts = setting.type === 'list' ? text.split(',').map((word) => word.trim()) : [text]
+      const wrong = parts.find((word) => setting.oneOf !== undefined && !setting.oneOf.includes(word))
+      if (wrong === undefined) return { kind: 'valid', value: parts.join(',') }
+      const words = (setting.oneOf ?? []).map((word) => (word === '' ? 'nothing' : word))
+      return { kind: 'invalid', problem: `expected one of ${words.join(', ')}, got ${JSON.stringify(wrong)}` }
     }
   }
+}
+
+/** Kafka's largest long, which a number cannot hold, as Kafka writes it. */
+export function numberText(value: number): string {
+  return value >= LONG_MAX ? '9223372036854775807' : String(value)
 }
 
 function invalid(name: string, problem: string): MillraceError {
   return new MillraceError({
     code: 'MR_CONFIG_INVALID',
-    message: `${name}: ${problem}.`,
+    message: `${name}: ${problem}${problem.endsWith('?') ? '' : '.'}`,
     fix: 'Correct or remove the setting.',
   })
 }
