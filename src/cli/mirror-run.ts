@@ -67,11 +67,14 @@ function plural(count: number, thing: string): string {
   return `${count.toLocaleString('en')} ${thing}${count === 1 ? '' : 's'}`
 }
 
-function line({ state, records, bytes, lag, partitions, problem }: MirrorStatus): string {
+/** Why it waits was said above, see `waitingFor`; how far behind it is nobody knows before the first look. */
+function line({ state, records, bytes, lag, partitions }: MirrorStatus): string {
   const megabytes = (bytes / 1e6).toLocaleString('en', { maximumFractionDigits: 1 })
-  const why = state === 'waiting' && problem !== undefined ? `; ${problem}` : ''
-  const toGo = `${lag.toLocaleString('en')} to go in ${plural(partitions.length, 'partition')}`
-  return `${state}, ${plural(records, 'record')} (${megabytes} MB) copied, ${toGo}${why}`
+  const toGo =
+    partitions.length === 0
+      ? ''
+      : `, ${lag.toLocaleString('en')} to go in ${plural(partitions.length, 'partition')}`
+  return `${state}, ${plural(records, 'record')} (${megabytes} MB) copied${toGo}`
 }
 
 function summarize(status: MirrorStatus, json: boolean): void {
