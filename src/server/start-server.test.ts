@@ -153,8 +153,8 @@ describe('topics over REST', () => {
         [409, 'MR_TOPIC_EXISTS'],
         [400, 'MR_KAFKA_REFUSED'],
         [400, 'MR_KAFKA_REFUSED'],
-        [400, 'MR_REST'],
-        [400, 'MR_REST'],
+        [400, 'MR_BAD_REQUEST'],
+        [400, 'MR_BAD_REQUEST'],
         [404, 'MR_TOPIC_NOT_FOUND'],
         [404, 'MR_TOPIC_NOT_FOUND'],
         [404, 'MR_REST'],
@@ -256,7 +256,7 @@ describe('jobs over REST', () => {
     assert.deepEqual([unknown.status, unknown.json.code], [404, 'MR_JOB_NOT_FOUND'])
     assert.match(unknown.json.message, /counting/)
     const bad = await ask('/api/v1/jobs/counting/stop', { method: 'POST', body: { savepoint: 7 } })
-    assert.deepEqual([bad.status, bad.json.code], [400, 'MR_REST'])
+    assert.deepEqual([bad.status, bad.json.code], [400, 'MR_BAD_REQUEST'])
   })
 
   it('that have finished show the end of time in every view', async () => {
