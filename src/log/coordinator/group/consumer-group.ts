@@ -219,6 +219,17 @@ export function putOffset(
   partitions.set(partition, value)
 }
 
+/** Whether both are one commit, told twice: in the same millisecond nobody commits the same again for another reason. */
+export function isSameCommit(a: OffsetValue, b: OffsetValue): boolean {
+  return (
+    a.offset === b.offset &&
+    a.commitTimestampMs === b.commitTimestampMs &&
+    a.leaderEpoch === b.leaderEpoch &&
+    a.expireTimestampMs === b.expireTimestampMs &&
+    a.metadata === b.metadata
+  )
+}
+
 export function removeOffset(offsets: OffsetsByTopic, topic: string, partition: number): void {
   const partitions = offsets.get(topic)
   if (partitions === undefined) return

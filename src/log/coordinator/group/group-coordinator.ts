@@ -6,7 +6,7 @@
 import { assert } from '../../../base/assert.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
 import type { Instant, SnapshotPiece } from '../coordinator-record.ts'
-import { ConsumerGroup, putOffset, removeOffset, type Waiter } from './consumer-group.ts'
+import { ConsumerGroup, isSameCommit, putOffset, removeOffset, type Waiter } from './consumer-group.ts'
 import {
   heartbeatAsClassic,
   joinAsClassic,
@@ -340,10 +340,11 @@ export class GroupCoordinator {
     } else if (record.value === null) {
       removeOffset(group.offsets, record.topic, record.partition)
     } else {
-      putOffset(group.offsets, record.topic, record.partition, {
-        ...record.value,
-        recordOffset: position.offset,
-      })
+      const present = group.offsets.get(record.topic)?.get(record.partition)
+      // What a snapshot repeats is no newer for it: power may go before it has repeated the pending offset, too.
+      const recordOffset =
+        present !== undefined && isSameCommit(present, record.value) ? present.recordOffset : position.offset
+      putOffset(group.offsets, record.topic, record.partition, { ...record.value, recordOffset })
     }
     if (position.more !== true) this.#forgetIfIdle(group)
   }

@@ -152,6 +152,17 @@ describe('offsets in transactions', () => {
     assert.equal(group.fetch('u').offset, 2)
     assert.deepEqual(durableState(group.replayed(snapshotAt)), durableState(group.coordinator))
   })
+
+  it('stay newer than what was committed before them when power cuts a snapshot short', () => {
+    const group = new GroupHarness()
+    group.commit({}, 1)
+    group.commit({}, 7, 42)
+    group.compact()
+    assert.equal(group.log.pop()?.producerId, 42)
+    group.restart()
+    group.endTransaction(42, 'commit')
+    assert.equal(group.fetch().offset, 7)
+  })
 })
 
 describe('expiry', () => {
