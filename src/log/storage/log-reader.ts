@@ -89,12 +89,14 @@ export class LogReader {
   }
 
   #locate(segment: Segment, offset: number): number {
+    // Offsets may skip from one segment to the next; a place that is remembered lies in the earlier one.
+    if (offset <= segment.baseOffset) return 0
     if (segment === this.#segments.active) {
       const position = this.#recent.find(offset)
       if (position >= 0) return position
     }
     const cursor = this.#cursorOffsets.indexOf(offset)
-    if (cursor >= 0) return offset === segment.baseOffset ? 0 : this.#cursorPositions[cursor]!
+    if (cursor >= 0) return this.#cursorPositions[cursor]!
     return segment.positionOf(offset)
   }
 
