@@ -1,27 +1,11 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Acl, AclFilter } from '../log/client/acl-admin.ts'
+import { ACL_OPERATIONS, ACL_PATTERNS } from '../log/client/acl-words.ts'
 import { withClient } from './cluster.ts'
 import { printRows, terminal } from './output.ts'
 import { type ClusterOptions, withCluster } from './process-options.ts'
 import { examples, repeated } from './settings.ts'
 
-const OPERATIONS: readonly Acl['operation'][] = [
-  'all',
-  'read',
-  'write',
-  'create',
-  'delete',
-  'alter',
-  'describe',
-  'cluster-action',
-  'describe-configs',
-  'alter-configs',
-  'idempotent-write',
-  'create-tokens',
-  'describe-tokens',
-  'two-phase-commit',
-]
-const PATTERNS: readonly Acl['pattern'][] = ['literal', 'prefixed']
 const COLUMNS = ['resource', 'name', 'pattern', 'principal', 'permission', 'operation', 'host'] as const
 
 interface ResourceOptions {
@@ -77,10 +61,10 @@ export function addAcls(program: Command): void {
       readPrincipal,
     )
     .option('--deny <PRINCIPAL>', 'who may not; wins over every other rule', readPrincipal)
-    .addOption(new Option('--operation <NAME...>', 'what').choices(OPERATIONS).makeOptionMandatory())
+    .addOption(new Option('--operation <NAME...>', 'what').choices(ACL_OPERATIONS).makeOptionMandatory())
     .addOption(
       new Option('--pattern <KIND>', 'whether the name is whole, or what names begin with')
-        .choices(PATTERNS)
+        .choices(ACL_PATTERNS)
         .default('literal'),
     )
     .option('--host <ADDRESS>', 'from where', '*')
@@ -132,11 +116,11 @@ function withFilter(command: Command): Command {
     .option('--host <ADDRESS>', 'for this address')
     .addOption(
       new Option('--pattern <KIND>', '"match" also finds prefixes and * that hold for the name').choices([
-        ...PATTERNS,
+        ...ACL_PATTERNS,
         'match',
       ]),
     )
-    .addOption(new Option('--operation <NAME>', 'for this operation').choices(OPERATIONS))
+    .addOption(new Option('--operation <NAME>', 'for this operation').choices(ACL_OPERATIONS))
     .addOption(new Option('--permission <KIND>', 'rules of this kind').choices(['allow', 'deny']))
 }
 

@@ -1,17 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import { MillraceError } from '../base/millrace-error.ts'
 import type { CertificateReload } from '../log/broker/security/listeners.ts'
-import {
-  type Acl,
-  ACL_OPERATIONS,
-  ACL_PATTERNS,
-  ACL_PERMISSIONS,
-  ACL_RESOURCES,
-  type AclFilter,
-  createAcls,
-  deleteAcls,
-  describeAcls,
-} from '../log/client/acl-admin.ts'
+import { type Acl, type AclFilter, createAcls, deleteAcls, describeAcls } from '../log/client/acl-admin.ts'
+import { ACL_OPERATIONS, ACL_PATTERNS, ACL_PERMISSIONS, ACL_RESOURCES } from '../log/client/acl-words.ts'
 import type { LogClient } from '../log/client/log-client.ts'
 import { alterQuotas, describeQuotas, type QuotaEntity } from '../log/client/quota-admin.ts'
 import {

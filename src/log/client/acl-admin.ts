@@ -2,36 +2,9 @@
 import { createAclsApi } from '../protocol/apis/create-acls.ts'
 import { deleteAclsApi } from '../protocol/apis/delete-acls.ts'
 import { describeAclsApi } from '../protocol/apis/describe-acls.ts'
+import { ACL_OPERATIONS, ACL_PATTERNS, ACL_PERMISSIONS, ACL_RESOURCES } from './acl-words.ts'
 import { throwIfError } from './kafka-error.ts'
 import type { LogClient } from './log-client.ts'
-
-/** Kafka's words; a word's code on the wire is its place, counted from 2 (from 3 for patterns): lower ones are filters. */
-export const ACL_RESOURCES = [
-  'topic',
-  'group',
-  'cluster',
-  'transactional-id',
-  'delegation-token',
-  'user',
-] as const
-export const ACL_PATTERNS = ['literal', 'prefixed'] as const
-export const ACL_OPERATIONS = [
-  'all',
-  'read',
-  'write',
-  'create',
-  'delete',
-  'alter',
-  'describe',
-  'cluster-action',
-  'describe-configs',
-  'alter-configs',
-  'idempotent-write',
-  'create-tokens',
-  'describe-tokens',
-  'two-phase-commit',
-] as const
-export const ACL_PERMISSIONS = ['deny', 'allow'] as const
 
 export interface Acl {
   readonly resource: (typeof ACL_RESOURCES)[number]
