@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { simulatedWorld } from '../../world/simulated/simulation.ts'
 import type { Clock, Disk } from '../../world/world.ts'
 import { LogDirectory } from './log-directory.ts'
-import { appendValues } from './storage-for-tests.ts'
+import { appendValues, openOn, readBatches } from './storage-for-tests.ts'
 
 const VALUE = 'x'.repeat(1_000)
 const MIB = 1_048_576
@@ -49,6 +49,30 @@ test('after a read that waited for the device, what comes next is brought into m
     assert.ok(rounds > 10)
     read(0, MIB)
     assert.equal(log.preload({ offset: 0, maxBytes: MIB }), undefined)
+    await directory.close()
+  })
+})
+
+test('a reader that goes on where it stopped finds the next segment, whose first offset is not the next one', async () => {
+  const { simulation, machine } = simulatedWorld()
+  await simulation.run(async () => {
+    let directory = await openOn(machine)
+    const config = { 'segment.bytes': '1000' }
+    const created = directory.createTopic({ name: 't', partitions: 1, config }).partitions[0]!
+    // Segments of two batches and of one; the newest batches, which memory knows, are in the last.
+    for (const size of [100, 700, 900, 900]) appendValues(created, 'v'.repeat(size))
+    assert.equal(created.segmentCount, 3)
+    const kept = readBatches(created)[0]!
+    await directory.close()
+
+    // As Kafka's cleaner may leave it: the last batch of a segment is gone.
+    const file = machine.world.disk.open('/data/t-0/00000000000000000000.log')
+    file.truncate(kept.header.sizeBytes)
+    file.close()
+    directory = await openOn(machine)
+    const log = directory.topic('t')!.partitions[0]!
+    const seen = readBatches(log, { maxBytes: 1 }).map(({ header }) => header.baseOffset)
+    assert.deepEqual(seen, [0, 2, 3])
     await directory.close()
   })
 })
