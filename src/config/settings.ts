@@ -91,7 +91,7 @@ export const SETTINGS = {
               kind: 'number',
               min: 1,
               default: 1_000,
-              doc: 'Handshakes at the same time; further connections are closed at once.',
+              doc: 'Handshakes at the same time; beyond, the address that has most of them loses some to the others, and further connections are closed at once.',
             },
             reloadIntervalMs: {
               kind: 'number',

@@ -53,7 +53,10 @@ if (lacksOpenssl === false) {
   }
 
   /** What the server answers to `hello`; or the code of the error that came in its place. */
-  const talk = async (port: number, options: tls.ConnectionOptions = {}): Promise<string> => {
+  const talk = async (
+    port: number,
+    options: tls.ConnectionOptions & { readonly localAddress?: string } = {},
+  ): Promise<string> => {
     const socket = tls.connect({ host: '127.0.0.1', port, ca: authority.root.certificate, ...options })
     try {
       return await new Promise<string>((resolve) => {
@@ -157,6 +160,23 @@ if (lacksOpenssl === false) {
       'no TLS handshake within 100 ms',
     ])
     assert.equal(await talk(scene.listener.port), 'hello')
+  })
+
+  test('one address that begins handshakes and ends none leaves the others their places', async (t) => {
+    if (process.platform !== 'linux')
+      return t.skip('only Linux has more than one loopback address by default')
+    await using scene = await listen({ handshakesMax: 3 })
+    const silent: net.Socket[] = []
+    while (silent.length < 3) {
+      const socket = net.connect(scene.listener.port, '127.0.0.1').on('error', () => undefined)
+      await once(socket, 'connect')
+      silent.push(socket)
+    }
+    const closed = once(silent[0]!, 'close')
+    assert.equal(await talk(scene.listener.port, { localAddress: '127.0.0.2' }), 'hello')
+    await closed
+    assert.match(scene.refused[0]!, /more than 3 TLS handshakes at the same time, and this address/)
+    for (const socket of silent) socket.destroy()
   })
 
   test('new credentials hold for new connections; bad ones are refused and change nothing', async () => {

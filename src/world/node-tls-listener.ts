@@ -1,5 +1,6 @@
 import type * as net from 'node:net'
 import * as tls from 'node:tls'
+import { FairPlaces } from '../base/fair-places.ts'
 import { messageOf, MillraceError } from '../base/millrace-error.ts'
 import { hostAndPort, NodeConnection, type Receiver } from './node-connection.ts'
 import type { ConnectionTls, Listener, ListenOptions, ServerTls, TlsCredentials } from './world.ts'
@@ -12,6 +13,7 @@ interface TlsListenOptions extends ListenOptions {
 
 /** A connection whose handshake is under way, or was. */
 interface Handshake {
+  readonly host: string
   readonly peer: string
   readonly timer: NodeJS.Timeout
   /** Why it failed, when something has said so. */
@@ -21,11 +23,12 @@ interface Handshake {
 /**
  * Listens with TLS through `node:tls`. Node's own limit on a handshake's time starts anew with every byte, so that one
  * byte a minute holds a connection for ever; here a handshake has a deadline, and there is a bound on how many are
- * under way. Whoever fails is named to `onRefused`, once.
+ * under way, of which no address can take all from the others. Whoever fails is named to `onRefused`, once.
  */
 export function listenTls(options: TlsListenOptions): Promise<Listener> {
   const { tls: how, onConnection, host, port, backlog } = options
   const handshakes = new Map<net.Socket, Handshake>()
+  const places = new FairPlaces<net.Socket>(how.handshakesMax)
   return new Promise((resolve, reject) => {
     const server = tls.createServer({
       ...contextOf(how.credentials),
@@ -42,6 +45,7 @@ export function listenTls(options: TlsListenOptions): Promise<Listener> {
       if (handshake === undefined) return undefined
       clearTimeout(handshake.timer)
       handshakes.delete(socket!)
+      places.leave(handshake.host, socket!)
       return handshake
     }
     const refuse = (handshake: Handshake | undefined): void => {
@@ -50,20 +54,24 @@ export function listenTls(options: TlsListenOptions): Promise<Listener> {
       how.onRefused({ peer, reason })
     }
     const begin = (socket: net.Socket): void => {
+      const host = socket.remoteAddress ?? 'unknown'
       const handshake: Handshake = {
-        peer: hostAndPort(socket.remoteAddress ?? 'unknown', socket.remotePort ?? 0),
+        host,
+        peer: hostAndPort(host, socket.remotePort ?? 0),
         timer: setTimeout(() => {
           handshake.reason = `no TLS handshake within ${how.handshakeTimeoutMs} ms`
           socket.destroy()
         }, how.handshakeTimeoutMs),
         reason: undefined,
       }
-      if (handshakes.size >= how.handshakesMax) {
-        handshake.reason = `more than ${how.handshakesMax} TLS handshakes at the same time`
-        // Not at once: `node:tls` is told of this connection too.
-        process.nextTick(() => socket.destroy())
-      }
       handshakes.set(socket, handshake)
+      const surplus = places.enter(host, socket)
+      if (surplus !== undefined) {
+        handshakes.get(surplus)!.reason =
+          `more than ${how.handshakesMax} TLS handshakes at the same time, and this address has its share`
+        // Not at once: `node:tls` is told of this connection too.
+        process.nextTick(() => surplus.destroy())
+      }
       // What the reason was is said after this, if at all.
       socket.once('close', () => setImmediate(() => refuse(finish(socket))))
     }

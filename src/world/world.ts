@@ -159,7 +159,7 @@ export interface ServerTls {
   readonly clientCertificate: 'none' | 'optional' | 'required'
   /** A handshake that takes longer is cut off. */
   readonly handshakeTimeoutMs: number
-  /** Handshakes at the same time; further connections are closed at once. */
+  /** Handshakes at the same time, of which each address has its share; further connections are closed at once. */
   readonly handshakesMax: number
   /** Told of each connection that came to no handshake. */
   readonly onRefused: (refusal: { readonly peer: string; readonly reason: string }) => void
