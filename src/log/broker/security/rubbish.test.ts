@@ -27,7 +27,7 @@ const MECHANISMS: Readonly<
       mechanism: 'SCRAM-SHA-256',
       find: () => known,
       nonce: () => 'ours',
-      secret,
+      decoy: () => known,
     }),
     like: ['n', 'n,,', 'n=ada', ',', 'r=ours', 'c=biws', 'p=AAAA', '=', 'a=ada'],
   },

@@ -4,13 +4,14 @@ import type { ListenerSaslOptions, SaslMechanismName } from './listener-options.
 import { pemText } from './pem-source.ts'
 import { plainMechanism } from './plain.ts'
 import type { SaslMechanism } from './sasl-exchange.ts'
-import { saltFor, scramMechanism } from './scram.ts'
+import { scramMechanism } from './scram.ts'
 import {
   credentialOfPassword,
   SCRAM_ITERATIONS_MIN,
   type ScramCredential,
   type ScramMechanismName,
 } from './scram-credential.ts'
+import { saltFor, ScramDecoys } from './scram-decoys.ts'
 import type { ScramUsers } from './scram-users.ts'
 
 const NONCE_BYTES = 24
@@ -62,10 +63,19 @@ function scram(mechanismName: ScramMechanismName, options: MechanismsOptions): S
     const from = { password, salt, iterations: SCRAM_ITERATIONS_MIN }
     configured.set(user, credentialOfPassword(mechanismName, from))
   }
+  let known: { readonly version: unknown; readonly decoys: ScramDecoys } | undefined
+  const decoy = (user: string): ScramCredential => {
+    const { version, secret } = scramUsers
+    if (known === undefined || known.version !== version) {
+      const credentials = [...scramUsers.of(mechanismName), ...configured.values()]
+      known = { version, decoys: new ScramDecoys({ mechanism: mechanismName, secret, credentials }) }
+    }
+    return known.decoys.of(user)
+  }
   return scramMechanism({
     mechanism: mechanismName,
     find: (user) => scramUsers.find(mechanismName, user) ?? configured.get(user),
     nonce: () => Buffer.from(random.bytes(NONCE_BYTES)).toString('base64url'),
-    secret: scramUsers.secret,
+    decoy,
   })
 }

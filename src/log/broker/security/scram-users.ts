@@ -57,6 +57,16 @@ export class ScramUsers {
     return this.#document.content.users.get(keyOf(mechanism, user))?.credential
   }
 
+  /** Changes its identity whenever the users change. */
+  get version(): unknown {
+    return this.#document.content
+  }
+
+  of(mechanism: ScramMechanismName): readonly ScramCredential[] {
+    const users = [...this.#document.content.users.values()]
+    return users.filter((user) => user.mechanism === mechanism).map(({ credential }) => credential)
+  }
+
   /** Every user with what it has, in no order. */
   byName(): Map<string, ScramUser[]> {
     return Map.groupBy(this.#document.content.users.values(), ({ user }) => user)

@@ -6,26 +6,20 @@
  *     client   c=biws,r=NONCE+ours,p=PROOF
  *     server   v=SIGNATURE
  *
- * A user that does not exist has a salt too, the same one every time, and fails where a wrong password does: neither the
- * messages nor the time that they take tell the two apart. Channel binding is not offered; Kafka has none either.
+ * A user that does not exist has a salt too (`scram-decoys.ts`), and fails where a wrong password does: neither the messages
+ * nor the time that they take tell the two apart. Channel binding is not offered; Kafka has none either.
  */
 import { timingSafeEqual } from 'node:crypto'
 import type { SaslExchange, SaslFailure, SaslMechanism, SaslStep } from './sasl-exchange.ts'
-import {
-  hash,
-  hmac,
-  SCRAM_ITERATIONS_MIN,
-  type ScramCredential,
-  type ScramMechanismName,
-} from './scram-credential.ts'
+import { hash, hmac, type ScramCredential, type ScramMechanismName } from './scram-credential.ts'
 
 export interface ScramOptions {
   readonly mechanism: ScramMechanismName
   readonly find: (user: string) => ScramCredential | undefined
   /** A nonce of ours: printable characters without a comma. */
   readonly nonce: () => string
-  /** What salts of users that do not exist are made from. */
-  readonly secret: Uint8Array
+  /** What a user that does not exist is shown. */
+  readonly decoy: (user: string) => ScramCredential
 }
 
 export function scramMechanism(options: ScramOptions): SaslMechanism {
@@ -35,7 +29,6 @@ export function scramMechanism(options: ScramOptions): SaslMechanism {
 /** gs2 header, then the part that is signed: user and nonce, and extensions that are nobody's business here. */
 const CLIENT_FIRST = /^([ny],(?:a=([^,]*))?,)(n=([^,]+),r=([!-+\--~]+)(?:,.*)?)$/s
 const CLIENT_FINAL = /^(c=([A-Za-z0-9+/=]+),r=([!-+\--~]+)(?:,.*)?),p=([A-Za-z0-9+/=]+)$/s
-const SALT_BYTES = 32
 
 interface Asked {
   readonly user: string
@@ -62,7 +55,7 @@ class ScramExchange implements SaslExchange {
   }
 
   #first(text: string): SaslStep {
-    const { mechanism, find, nonce: ownNonce, secret } = this.#options
+    const { mechanism, find, nonce: ownNonce, decoy } = this.#options
     const match = CLIENT_FIRST.exec(text)
     const user = match === null ? undefined : userOf(match[4]!)
     if (match === null || user === undefined)
@@ -74,7 +67,9 @@ class ScramExchange implements SaslExchange {
       return { kind: 'failed', told, reason: 'wants to act for somebody else', user }
     }
     const found = find(user)
-    const credential = found ?? nobody(mechanism, user, secret)
+    // Made for those who exist too: it takes time.
+    const made = decoy(user)
+    const credential = found ?? made
     const nonce = ownNonce()
     const answer = `r=${clientNonce}${nonce},s=${credential.salt.toString('base64')},i=${credential.iterations}`
     const exists = found !== undefined
@@ -137,23 +132,4 @@ function proves(
 function userOf(saslName: string): string | undefined {
   if (/=(?!2C|3D)/.test(saslName)) return undefined
   return saslName.replaceAll('=2C', ',').replaceAll('=3D', '=')
-}
-
-/**
- * The salt of a user whom administration has given none: one that does not exist, or one of the configuration. It is the
- * same at every login, and over restarts as far as the secret is, so that it does not tell which of the two a user is.
- */
-export function saltFor(mechanism: ScramMechanismName, user: string, secret: Uint8Array): Buffer {
-  return hmac(mechanism, secret, `${mechanism} ${user}`).subarray(0, SALT_BYTES)
-}
-
-/** Nobody has the keys of a credential that is as long as one. */
-function nobody(mechanism: ScramMechanismName, user: string, secret: Uint8Array): ScramCredential {
-  const key = hmac(mechanism, secret, `nobody ${mechanism} ${user}`)
-  return {
-    salt: saltFor(mechanism, user, secret),
-    iterations: SCRAM_ITERATIONS_MIN,
-    storedKey: hash(mechanism, key),
-    serverKey: key,
-  }
 }
