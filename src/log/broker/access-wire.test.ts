@@ -228,6 +228,48 @@ test('44: rules are created, listed and deleted as Kafka does', () =>
     )
   }))
 
+test('44: a request about more rules than the broker has time for is refused as a whole', () =>
+  withAccessRules(async ({ office }) => {
+    const rule = {
+      resourceType: 2,
+      resourcePatternType: 3,
+      principal: 'User:a',
+      host: '*',
+      operation: 3,
+      permissionType: 3,
+    }
+    const create = async (from: number, count: number): Promise<unknown> => {
+      const creations = Array.from({ length: count }, (_, index) => ({
+        ...rule,
+        resourceName: `${from + index}`,
+      }))
+      const { results } = await office.call(apis.createAcls, 3, { creations })
+      return [...new Set(results.map(({ errorCode }) => errorName(errorCode)))]
+    }
+    const remove = async (filters: readonly object[]): Promise<unknown> => {
+      const asked = filters.map((filter) => ({ ...ANY_ACL, hostFilter: '*', ...filter }))
+      const { filterResults } = await office.call(apis.deleteAcls, 3, { filters: asked })
+      const [code] = new Set(filterResults.map(({ errorCode }) => errorName(errorCode)))
+      return [code, filterResults.reduce((sum, { matchingAcls }) => sum + matchingAcls.length, 0)]
+    }
+    assert.deepEqual(await create(0, 10_001), ['POLICY_VIOLATION'])
+    assert.deepEqual(await create(0, 10_000), ['NONE'])
+    assert.deepEqual(await create(10_000, 1), ['NONE'])
+    assert.deepEqual(await remove([{}]), ['POLICY_VIOLATION', 0])
+    const names = Array.from({ length: 2000 }, (_, index) => ({ resourceNameFilter: `${index}` }))
+    assert.deepEqual(await remove(names), ['POLICY_VIOLATION', 0])
+    // Each names one rule: they are looked up.
+    const named = {
+      resourceTypeFilter: 2,
+      patternTypeFilter: 3,
+      principalFilter: 'User:a',
+      operation: 3,
+      permissionType: 3,
+    }
+    assert.deepEqual(await remove(names.map((name) => ({ ...named, ...name }))), ['NONE', 2000])
+    assert.deepEqual(await remove([{}]), ['NONE', 8001])
+  }))
+
 test('44: refusals are counted and reported, a few of them', () =>
   withAccessRules(async ({ home, broker, reports }) => {
     for (let index = 0; index < 50; index++) {

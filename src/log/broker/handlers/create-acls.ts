@@ -4,6 +4,7 @@ import { ErrorCode } from '../../protocol/error-code.ts'
 import { AclOperation, mayOnCluster } from '../security/access.ts'
 import { CLUSTER_NAME, PatternType, PermissionType, ResourceType } from '../security/access-codes.ts'
 import { type AccessRule, ruleText } from '../security/access-rule.ts'
+import { RULES_MAX_PER_REQUEST } from '../security/access-rules.ts'
 import { principalText } from '../security/principal.ts'
 import type { Handler } from '../services.ts'
 
@@ -28,6 +29,8 @@ export const handleCreateAcls: Handler<CreateAclsRequest, CreateAclsResponseInpu
   })
   const problems = asked.map(problemWith)
   const wanted = asked.filter((_, index) => problems[index] === undefined)
+  if (wanted.length > RULES_MAX_PER_REQUEST)
+    return answerAll(ErrorCode.POLICY_VIOLATION, 'Unable to perform excessively large batch operation.')
   try {
     await rules.create(wanted)
   } catch (error) {

@@ -26,6 +26,8 @@ export const handleDeleteAcls: Handler<DeleteAclsRequest, DeleteAclsResponseInpu
     return answerAll(ErrorCode.INVALID_REQUEST, 'A filter has unknown elements.')
   try {
     const deleted = await rules.delete(filters)
+    if (deleted === undefined)
+      return answerAll(ErrorCode.POLICY_VIOLATION, 'Unable to perform excessively large batch operation.')
     const by = principalText(connection.principal)
     for (const rule of new Map(deleted.flat().map((gone) => [keyOfRule(gone), gone])).values())
       services.report('info', 'access rule deleted', { by, rule: ruleText(rule) })

@@ -44,6 +44,22 @@ export function keyOfRule(rule: AccessRule): string {
   ])
 }
 
+/** The key of the only rule that can pass the filter; undefined when it leaves something open. */
+export function keyOfNamedRule(filter: AccessRuleFilter): string | undefined {
+  const {
+    resourceTypeFilter: resourceType,
+    patternTypeFilter: patternType,
+    operation,
+    permissionType,
+  } = filter
+  const { resourceNameFilter: resourceName, principalFilter: principal, hostFilter: host } = filter
+  if (resourceName === null || principal === null || host === null) return undefined
+  if (resourceType === ResourceType.ANY || operation === AclOperation.ANY) return undefined
+  if (permissionType === PermissionType.ANY) return undefined
+  if (patternType === PatternType.ANY || patternType === PatternType.MATCH) return undefined
+  return keyOfRule({ resourceType, patternType, resourceName, principal, host, operation, permissionType })
+}
+
 export function matchesFilter(rule: AccessRule, filter: AccessRuleFilter): boolean {
   const { principalFilter, hostFilter, operation, permissionType } = filter
   return (

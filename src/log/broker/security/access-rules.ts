@@ -3,6 +3,7 @@ import { DurableDocument } from '../../storage/durable-document.ts'
 import {
   type AccessRule,
   type AccessRuleFilter,
+  keyOfNamedRule,
   keyOfRule,
   matchesFilter,
   ruleFromJson,
@@ -11,6 +12,11 @@ import {
 import { RuleIndex } from './rule-index.ts'
 
 type Rules = ReadonlyMap<string, AccessRule>
+
+/** Rules that one request may create or delete, as with Kafka: beyond, it is refused as a whole. */
+export const RULES_MAX_PER_REQUEST = 10_000
+/** Rules that the filters of one request may be held against, all in all: some tens of milliseconds. */
+const COMPARISONS_MAX = 1_000_000
 
 /** The access rules, durable: a change is in force when it is on the device. Kept in `millrace-acls.json`. */
 export class AccessRules {
@@ -64,13 +70,17 @@ export class AccessRules {
     })
   }
 
-  /** Deletes what passes any of the filters; says for each filter what passed it. Rejects with the disk's error. */
-  async delete(filters: readonly AccessRuleFilter[]): Promise<readonly (readonly AccessRule[])[]> {
-    let deleted: readonly (readonly AccessRule[])[] = []
+  /**
+   * Deletes what passes any of the filters; says for each filter what passed it. Undefined, and nothing is deleted, when
+   * that is too much for one request. Rejects with the disk's error.
+   */
+  async delete(
+    filters: readonly AccessRuleFilter[],
+  ): Promise<readonly (readonly AccessRule[])[] | undefined> {
+    let deleted: readonly (readonly AccessRule[])[] | undefined
     await this.#document.update((before) => {
-      const rules = [...before.values()]
-      deleted = filters.map((filter) => rules.filter((rule) => matchesFilter(rule, filter)))
-      const gone = new Set(deleted.flat().map(keyOfRule))
+      deleted = matchesOf(filters, before)
+      const gone = new Set(deleted?.flat().map(keyOfRule))
       return gone.size === 0 ? before : new Map([...before].filter(([key]) => !gone.has(key)))
     })
     return deleted
@@ -80,6 +90,28 @@ export class AccessRules {
   idle(): Promise<void> {
     return this.#document.idle()
   }
+}
+
+/** A filter that names one rule is looked up; the others are held against all rules, as often as there are filters. */
+function matchesOf(
+  filters: readonly AccessRuleFilter[],
+  rules: Rules,
+): readonly (readonly AccessRule[])[] | undefined {
+  const all = [...rules.values()]
+  const matches: AccessRule[][] = []
+  let comparisons = 0
+  let found = 0
+  for (const filter of filters) {
+    const key = keyOfNamedRule(filter)
+    const candidates = key === undefined ? all : [rules.get(key)].filter((rule) => rule !== undefined)
+    comparisons += candidates.length + 1
+    if (comparisons > COMPARISONS_MAX) return undefined
+    const passed = candidates.filter((rule) => matchesFilter(rule, filter))
+    found += passed.length
+    if (found > RULES_MAX_PER_REQUEST) return undefined
+    matches.push(passed)
+  }
+  return matches
 }
 
 function parseRules(json: unknown): Rules | undefined {
