@@ -22,8 +22,8 @@ from the start of the process; rates are the scraper's business.
 
 - Counting costs a few additions a request, never one a record. What the log holds and how far groups are is looked at when
   somebody scrapes.
-- Client ids are the clients' own words. The first 200 have figures of their own; one that has been gone for an hour gives its
-  place to another, and all others share the value \`(other)\`.
+- Client ids are the clients' own words. There are places for 200 of them; when all are taken, of those who are gone the one that
+  asked for least gives its place to a newcomer. All others share the value \`(other)\`, as do those who did not authenticate.
 - Groups in which jobs keep the books of their transactions (\`millrace.JOB.STEP.N\`) are left out.
 - Beside these, \`process_…\` and \`nodejs_…\` are prom-client's metrics of every Node process.
 

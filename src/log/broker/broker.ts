@@ -170,7 +170,7 @@ class RunningBroker implements Broker {
         listener: name,
         connections: byListener.get(name)?.length ?? 0,
       })),
-      clients: this.#clients.snapshot(this.#connections, nowMs),
+      clients: this.#clients.snapshot(this.#connections),
       ...logFigures(logDirectory, this.#coordinators!.groups),
     }
   }
@@ -271,7 +271,7 @@ class RunningBroker implements Broker {
         this.#connections.delete(closed)
         this.#counters.connectionsClosed += 1
         if (!internal) this.#limits!.left(host)
-        this.#clients.connectionClosed(closed, world.clock.monotonicMs())
+        this.#clients.connectionClosed(closed)
       },
     })
     this.#connections.add(client)

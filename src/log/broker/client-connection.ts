@@ -111,6 +111,11 @@ export class ServerConnection implements ClientConnection, SaslClient {
     return this.#waiting.length === 0 && this.#output.length === 0
   }
 
+  /** Whether its listener has let it in; where nobody is asked, everybody is. */
+  get isAuthenticated(): boolean {
+    return this.sasl?.isAuthenticated ?? true
+  }
+
   start(): void {
     this.#connection.handle({
       onData: (chunk) => this.#onData(chunk),

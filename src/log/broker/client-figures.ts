@@ -1,4 +1,11 @@
-/** What clients have asked for, by client id: added up over connections when somebody looks, and when one closes. */
+/**
+ * What clients have asked for, by client id: added up over connections when somebody looks, and when one closes.
+ *
+ * Client ids are the clients' own words: there may be as many as there are requests. So there are places for 200 of them,
+ * and one for all others together. A name gets a place when somebody who has authenticated comes with it; when all are
+ * taken, the one that asked for least of those who are gone leaves its own. Names that are made up anew for each connection
+ * take places from each other, and not from those that are at work.
+ */
 
 export interface ClientMetrics {
   readonly clientId: string
@@ -11,42 +18,47 @@ export interface ClientMetrics {
 export interface CountedConnection {
   readonly clientId: string | null
   readonly listener: string
+  /** Whether its listener has let it in; where nobody is asked, everybody is. */
+  readonly isAuthenticated: boolean
   readonly requests: number
   readonly bytesIn: number
   readonly bytesOut: number
 }
 
+/** Of the connections that are closed. */
 interface ClientTotal {
+  /** Connections that are counted under this name when they close. */
+  connected: number
   requests: number
   bytesIn: number
   bytesOut: number
-  lastSeenMs: number
 }
 
-/** Client ids are the clients' own words: there may be as many as there are requests. */
 const CLIENTS_MAX = 200
 /** Longer ones are cut. */
 const NAME_LENGTH_MAX = 200
-/** A client that is gone for so long gives its place to another. */
-const FORGOTTEN_AFTER_MS = 3_600_000
 /** Stands for all clients that there is no place for, and for those that had one. */
 export const OTHER_CLIENTS = '(other)'
 
 export class ClientFigures {
-  /** What closed connections have asked for; a client that is connected has a place here too. */
-  readonly #closed = new Map<string, ClientTotal>()
+  /** By name; a client that is connected has a place here too. */
+  readonly #totals = new Map<string, ClientTotal>()
   /** The name under which a connection is counted, which it keeps: counters never go back. */
   readonly #names = new WeakMap<CountedConnection, string>()
 
-  connectionClosed(connection: CountedConnection, nowMs: number): void {
-    add(this.#closed.get(this.#nameOf(connection, nowMs))!, connection, nowMs)
+  connectionClosed(connection: CountedConnection): void {
+    const known = isKnown(connection)
+    const total = this.#totalOf(known ? this.#nameOf(connection) : OTHER_CLIENTS)
+    add(total, connection)
+    if (known) total.connected -= 1
   }
 
   /** All clients, those that are connected with what they have asked for so far. */
-  snapshot(connections: Iterable<CountedConnection>, nowMs: number): readonly ClientMetrics[] {
-    const live = [...connections].map((connection) => ({ connection, name: this.#nameOf(connection, nowMs) }))
-    const totals = new Map([...this.#closed].map(([name, total]) => [name, { ...total }]))
-    for (const { connection, name } of live) add(totals.get(name)!, connection, nowMs)
+  snapshot(connections: Iterable<CountedConnection>): readonly ClientMetrics[] {
+    const known = [...connections].filter(isKnown)
+    const live = known.map((connection) => ({ connection, name: this.#nameOf(connection) }))
+    const totals = new Map([...this.#totals].map(([name, total]) => [name, { ...total }]))
+    for (const { connection, name } of live) add(totals.get(name)!, connection)
     return [...totals].map(([clientId, { requests, bytesIn, bytesOut }]) => ({
       clientId,
       requests,
@@ -56,41 +68,45 @@ export class ClientFigures {
   }
 
   /** The name has a place in the totals afterwards. */
-  #nameOf(connection: CountedConnection, nowMs: number): string {
+  #nameOf(connection: CountedConnection): string {
     let name = this.#names.get(connection)
     if (name === undefined) {
       const wanted = (connection.clientId ?? '').slice(0, NAME_LENGTH_MAX)
-      name = this.#closed.has(wanted) || this.#makePlace(nowMs) ? wanted : OTHER_CLIENTS
-      // Before the first request nobody has a name yet.
-      if (connection.requests > 0) this.#names.set(connection, name)
+      name = this.#totals.has(wanted) || this.#makePlace() ? wanted : OTHER_CLIENTS
+      this.#names.set(connection, name)
+      this.#totalOf(name).connected += 1
     }
-    this.#totalOf(name).lastSeenMs = nowMs
     return name
   }
 
   #totalOf(name: string): ClientTotal {
-    let total = this.#closed.get(name)
+    let total = this.#totals.get(name)
     if (total === undefined)
-      this.#closed.set(name, (total = { requests: 0, bytesIn: 0, bytesOut: 0, lastSeenMs: 0 }))
+      this.#totals.set(name, (total = { connected: 0, requests: 0, bytesIn: 0, bytesOut: 0 }))
     return total
   }
 
   /** What a forgotten client has asked for stays in the sum of the others. */
-  #makePlace(nowMs: number): boolean {
-    if (this.#closed.size < CLIENTS_MAX) return true
-    for (const [name, total] of this.#closed) {
-      if (name === OTHER_CLIENTS || nowMs - total.lastSeenMs < FORGOTTEN_AFTER_MS) continue
-      this.#closed.delete(name)
-      add(this.#totalOf(OTHER_CLIENTS), total, nowMs)
-      return true
-    }
-    return false
+  #makePlace(): boolean {
+    if (this.#totals.size < CLIENTS_MAX) return true
+    const gone = [...this.#totals].filter(
+      ([name, { connected }]) => name !== OTHER_CLIENTS && connected === 0,
+    )
+    if (gone.length === 0) return false
+    const [name, total] = gone.reduce((least, next) => (next[1].requests < least[1].requests ? next : least))
+    this.#totals.delete(name)
+    add(this.#totalOf(OTHER_CLIENTS), total)
+    return true
   }
 }
 
-function add(total: ClientTotal, more: Omit<ClientMetrics, 'clientId'>, nowMs: number): void {
+/** Before the first request nobody has a name yet, and before it has authenticated none that counts. */
+function isKnown({ requests, isAuthenticated }: CountedConnection): boolean {
+  return requests > 0 && isAuthenticated
+}
+
+function add(total: ClientTotal, more: Omit<ClientMetrics, 'clientId'>): void {
   total.requests += more.requests
   total.bytesIn += more.bytesIn
   total.bytesOut += more.bytesOut
-  total.lastSeenMs = nowMs
 }

@@ -107,6 +107,12 @@ export class SaslSession {
     }
   }
 
+  /** Whether the client has proved who it is, also while it does so again. */
+  get isAuthenticated(): boolean {
+    const state = this.#state
+    return state.kind === 'authenticated' || (state.kind === 'exchanging' && state.again !== undefined)
+  }
+
   /** Whether the next frame is a bare message of a mechanism. */
   get expectsBareMessage(): boolean {
     return this.#state.kind === 'exchanging' && this.#state.bare
