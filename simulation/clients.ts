@@ -205,6 +205,7 @@ export function reader(topics: readonly string[]): ClientProgram {
           if (fetched === undefined) continue
           const place = placeOf(fetched.topic, fetched.partition)
           history.saw(place, recordsOf(fetched), positions.get(place)!)
+          history.sawBatches(place, fetched.batches)
         }
       } finally {
         fetcher.close()

@@ -1,6 +1,7 @@
 /**
  * A member of a consumer group by the consumer protocol (KIP-848), by hand: heartbeats with what it owns, gives up what
- * it is told to and takes what it is given, works through it from the committed offsets and commits as it goes.
+ * it is told to and takes what it is given, works through it from the committed offsets and commits as it goes. It stays
+ * who it is when its connection breaks.
  */
 import { messageOf, MillraceError } from '../src/base/millrace-error.ts'
 import { connectClient } from '../src/log/client/client.ts'
@@ -12,6 +13,7 @@ import { consumerGroupHeartbeatApi } from '../src/log/protocol/apis/consumer-gro
 import { sleep } from '../src/world/world.ts'
 import { pollUntil, recordsOf, type ClientProgram, type ClientSetting } from './clients.ts'
 import { commit, GROUP, NODE, TOPIC } from './group-member.ts'
+import { isOutOfGroup, KeptMembership, REBALANCE_TIMEOUT_MS } from './kept-membership.ts'
 import { placeOf } from './history.ts'
 
 const LEAVE_EPOCH = -1
@@ -20,16 +22,31 @@ const HEARTBEAT_MS = 500
 /** Partition → the next offset to be processed. */
 type Positions = Map<number, { next: number }>
 
+/** What a member knows of itself. It outlives connections, as consumers do; who is fenced begins anew. */
+interface Member {
+  readonly id: string
+  readonly positions: Positions
+  epoch: number
+  /** Told to be a member of its epoch. */
+  readonly membership: KeptMembership
+}
+
 export const consumerMember: ClientProgram = async (setting) => {
   const { world, name, bootstrap, history, random, stopping } = setting
+  const newMember = (): Member => {
+    const id = `${name}-${random.below(1_000_000)}`
+    return { id, positions: new Map(), epoch: 0, membership: new KeptMembership(id, world.clock) }
+  }
+  let member = newMember()
   while (!stopping()) {
     let client: LogClient | undefined
     try {
       client = await connectClient({ world, bootstrap, clientId: name, requestTimeoutMs: 8_000 })
-      await new Session(client, setting, `${name}-${random.below(1_000_000)}`).run()
+      await new Session(client, setting, member).run()
     } catch (error) {
       if (!(error instanceof MillraceError)) throw error
       history.trouble(`${name}: ${messageOf(error)}`)
+      if (isOutOfGroup(error)) member = newMember()
     } finally {
       await client?.close()
     }
@@ -37,23 +54,23 @@ export const consumerMember: ClientProgram = async (setting) => {
   }
 }
 
-/** One member id's life; ends with an error when the member is fenced, and its successor starts with nothing. */
+/** A member on one connection. */
 class Session {
   readonly #client: LogClient
   readonly #setting: ClientSetting
-  readonly #memberId: string
-  readonly #positions: Positions = new Map()
-  #epoch = 0
+  readonly #member: Member
 
-  constructor(client: LogClient, setting: ClientSetting, memberId: string) {
+  constructor(client: LogClient, setting: ClientSetting, member: Member) {
     this.#client = client
     this.#setting = setting
-    this.#memberId = memberId
+    this.#member = member
   }
 
   async run(): Promise<void> {
     const { world, stopping } = this.#setting
     const fetcher = new Fetcher(this.#client, { maxWaitMs: 200, partitionMaxBytes: 2_000 })
+    for (const [partition, { next }] of this.#member.positions)
+      fetcher.assign([{ topic: TOPIC, partition, offset: next }])
     try {
       let heartbeatAtMs = 0
       while (!stopping()) {
@@ -65,7 +82,7 @@ class Session {
       }
       await this.#client.request(
         consumerGroupHeartbeatApi,
-        { groupId: GROUP, memberId: this.#memberId, memberEpoch: LEAVE_EPOCH },
+        { groupId: GROUP, memberId: this.#member.id, memberEpoch: LEAVE_EPOCH },
         NODE,
       )
     } finally {
@@ -75,29 +92,32 @@ class Session {
 
   async #heartbeat(fetcher: Fetcher): Promise<void> {
     const topicId = (await this.#client.topic(TOPIC)).id
-    const joins = this.#epoch === 0
-    const owned = [...this.#positions.keys()]
-    const answer = await this.#client.request(
-      consumerGroupHeartbeatApi,
-      {
-        groupId: GROUP,
-        memberId: this.#memberId,
-        memberEpoch: this.#epoch,
-        topicPartitions: owned.length === 0 ? [] : [{ topicId, partitions: owned }],
-        ...(joins && { rebalanceTimeoutMs: 4_000, subscribedTopicNames: [TOPIC] }),
-      },
-      NODE,
+    const member = this.#member
+    const joins = member.epoch === 0
+    const owned = [...member.positions.keys()]
+    const answer = await member.membership.ask(() =>
+      this.#client.request(
+        consumerGroupHeartbeatApi,
+        {
+          groupId: GROUP,
+          memberId: member.id,
+          memberEpoch: member.epoch,
+          topicPartitions: owned.length === 0 ? [] : [{ topicId, partitions: owned }],
+          ...(joins && { rebalanceTimeoutMs: REBALANCE_TIMEOUT_MS, subscribedTopicNames: [TOPIC] }),
+        },
+        NODE,
+      ),
     )
     throwIfError(answer.errorCode, { doing: 'heartbeat' })
-    this.#epoch = answer.memberEpoch
+    member.epoch = answer.memberEpoch
     if (answer.assignment === null) return
     const assigned = answer.assignment.topicPartitions.flatMap(({ partitions }) => partitions)
     this.#setting.history.note(
-      `${this.#setting.name}: epoch ${this.#epoch}, partitions ${assigned.join(' ')}`,
+      `${this.#setting.name}: epoch ${member.epoch}, partitions ${assigned.join(' ')}`,
     )
     const lost = owned.filter((partition) => !assigned.includes(partition))
     fetcher.unassign(lost.map((partition) => ({ topic: TOPIC, partition })))
-    for (const partition of lost) this.#positions.delete(partition)
+    for (const partition of lost) member.positions.delete(partition)
     await this.#take(
       fetcher,
       assigned.filter((partition) => !owned.includes(partition)),
@@ -113,7 +133,7 @@ class Session {
       const offset = committed.find((one) => one.topic === TOPIC && one.partition === partition)?.offset ?? 0
       const place = placeOf(TOPIC, partition)
       history.readCommittedOffset(place, offset, before.get(place) ?? 0)
-      this.#positions.set(partition, { next: offset })
+      this.#member.positions.set(partition, { next: offset })
       fetcher.assign([{ topic: TOPIC, partition, offset }])
     }
   }
@@ -121,13 +141,13 @@ class Session {
   async #work(fetcher: Fetcher): Promise<void> {
     const { history, world, random } = this.#setting
     const fetched = await pollUntil(fetcher, world, 300)
-    const position = fetched && this.#positions.get(fetched.partition)
+    const position = fetched && this.#member.positions.get(fetched.partition)
     if (fetched === undefined || position === undefined) return
     const records = recordsOf(fetched)
     history.saw(placeOf(TOPIC, fetched.partition), records, position)
     for (const { value } of records) history.processed.add(value)
     if (!random.chance(0.5)) return
-    const member = { memberId: this.#memberId, generationId: this.#epoch }
+    const member = { memberId: this.#member.id, generationId: this.#member.epoch }
     const at = { partition: fetched.partition, offset: fetched.nextOffset }
     // Another epoch has begun: the next heartbeat tells of it.
     await commit(this.#client, this.#setting, member, at)

@@ -1,7 +1,7 @@
 /**
  * A member of a consumer group by the classic protocol, by hand: joins, lets the leader assign, heartbeats, works through
  * its partitions from the committed offsets and commits as it goes. Where others use the consumer protocol, the server
- * assigns.
+ * assigns. It stays who it is when its connection breaks.
  */
 import { messageOf, MillraceError } from '../src/base/millrace-error.ts'
 import { Fetcher } from '../src/log/client/fetcher.ts'
@@ -23,10 +23,10 @@ import { sleep } from '../src/world/world.ts'
 import { pollUntil, recordsOf } from './clients.ts'
 import type { ClientProgram, ClientSetting } from './clients.ts'
 import { placeOf } from './history.ts'
+import { isOutOfGroup, KeptMembership, REBALANCE_TIMEOUT_MS, SESSION_TIMEOUT_MS } from './kept-membership.ts'
 
 export const GROUP = 'workers'
 export const TOPIC = 'numbers'
-const SESSION_TIMEOUT_MS = 6_000
 export const NODE = { node: { group: GROUP } } as const
 
 /** What a member says as a consumer: version 0, the topic, no user data. */
@@ -39,10 +39,13 @@ export interface Membership {
   readonly memberId: string
   readonly generationId: number
   readonly partitions: readonly number[]
+  readonly kept: KeptMembership
 }
 
 export const groupMember: ClientProgram = async (setting) => {
   const { world, name, bootstrap, history, random, stopping } = setting
+  let memberId = ''
+  let membership: Membership | undefined
   while (!stopping()) {
     let client: LogClient | undefined
     try {
@@ -52,19 +55,25 @@ export const groupMember: ClientProgram = async (setting) => {
         clientId: name,
         requestTimeoutMs: 8_000,
       })
-      let memberId = ''
       while (!stopping()) {
-        const membership = await join(client, setting, memberId)
-        memberId = membership.memberId
-        history.note(
-          `${name}: generation ${membership.generationId}, partitions ${membership.partitions.join(' ')}`,
-        )
+        if (membership === undefined) {
+          membership = await join(client, setting, memberId)
+          memberId = membership.memberId
+          history.note(
+            `${name}: generation ${membership.generationId}, partitions ${membership.partitions.join(' ')}`,
+          )
+        }
         await work(client, setting, membership)
+        if (!stopping()) membership = undefined
       }
       await client.request(leaveGroupApi, { groupId: GROUP, memberId, members: [{ memberId }] }, NODE)
     } catch (error) {
       if (!(error instanceof MillraceError)) throw error
       history.trouble(`${name}: ${messageOf(error)}`)
+      if (isOutOfGroup(error)) {
+        memberId = ''
+        membership = undefined
+      }
     } finally {
       await client?.close()
     }
@@ -80,7 +89,7 @@ async function join(client: LogClient, setting: ClientSetting, memberIdBefore: s
       {
         groupId: GROUP,
         sessionTimeoutMs: SESSION_TIMEOUT_MS,
-        rebalanceTimeoutMs: 4_000,
+        rebalanceTimeoutMs: REBALANCE_TIMEOUT_MS,
         memberId,
         protocolType: 'consumer',
         protocols: [{ name: 'modulo', metadata: SUBSCRIPTION }],
@@ -93,30 +102,33 @@ async function join(client: LogClient, setting: ClientSetting, memberIdBefore: s
     if (joined.errorCode === ErrorCode.REBALANCE_IN_PROGRESS) continue
     throwIfError(joined.errorCode, { doing: 'joining the group' })
     const members = joined.leader === memberId ? joined.members.map((member) => member.memberId).sort() : []
-    const synced = await client.request(
-      syncGroupApi,
-      {
-        groupId: GROUP,
-        generationId: joined.generationId,
-        memberId,
-        protocolType: 'consumer',
-        protocolName: joined.protocolName,
-        assignments: members.map((member, index) => ({
-          memberId: member,
-          assignment: encodeAssignment(0, [
-            {
-              topic: TOPIC,
-              partitions: partitionsOf(setting).filter((partition) => partition % members.length === index),
-            },
-          ]),
-        })),
-      },
-      NODE,
+    const kept = new KeptMembership(memberId, setting.world.clock)
+    const synced = await kept.ask(() =>
+      client.request(
+        syncGroupApi,
+        {
+          groupId: GROUP,
+          generationId: joined.generationId,
+          memberId,
+          protocolType: 'consumer',
+          protocolName: joined.protocolName,
+          assignments: members.map((member, index) => ({
+            memberId: member,
+            assignment: encodeAssignment(0, [
+              {
+                topic: TOPIC,
+                partitions: partitionsOf(setting).filter((partition) => partition % members.length === index),
+              },
+            ]),
+          })),
+        },
+        NODE,
+      ),
     )
     if (synced.errorCode === ErrorCode.REBALANCE_IN_PROGRESS) continue
     throwIfError(synced.errorCode, { doing: 'syncing the group' })
     const partitions = decodeAssignment(synced.assignment)!.partitions.flatMap((one) => one.partitions)
-    return { memberId, generationId: joined.generationId, partitions }
+    return { memberId, generationId: joined.generationId, partitions, kept }
   }
 }
 
@@ -135,7 +147,7 @@ async function work(client: LogClient, setting: ClientSetting, membership: Membe
       positions.set(partition, { next: offset })
       fetcher.assign([{ topic: TOPIC, partition, offset }])
     }
-    let heartbeatAtMs = world.clock.monotonicMs() + SESSION_TIMEOUT_MS / 4
+    let heartbeatAtMs = 0
     while (!stopping()) {
       if (world.clock.monotonicMs() >= heartbeatAtMs) {
         if (!(await heartbeat(client, membership))) return
@@ -157,8 +169,10 @@ async function work(client: LogClient, setting: ClientSetting, membership: Membe
 }
 
 /** False when the group rebalances. */
-async function heartbeat(client: LogClient, { memberId, generationId }: Membership): Promise<boolean> {
-  const { errorCode } = await client.request(heartbeatApi, { groupId: GROUP, generationId, memberId }, NODE)
+async function heartbeat(client: LogClient, { memberId, generationId, kept }: Membership): Promise<boolean> {
+  const { errorCode } = await kept.ask(() =>
+    client.request(heartbeatApi, { groupId: GROUP, generationId, memberId }, NODE),
+  )
   if (errorCode === ErrorCode.REBALANCE_IN_PROGRESS) return false
   throwIfError(errorCode, { doing: 'heartbeat' })
   return true
@@ -167,7 +181,7 @@ async function heartbeat(client: LogClient, { memberId, generationId }: Membersh
 export async function commit(
   client: LogClient,
   { history }: ClientSetting,
-  { memberId, generationId }: Omit<Membership, 'partitions'>,
+  { memberId, generationId }: Pick<Membership, 'memberId' | 'generationId'>,
   at: { readonly partition: number; readonly offset: number },
 ): Promise<boolean> {
   const answer = await client.request(

@@ -30,6 +30,8 @@ export class History {
   readonly transactions: TransactionHistory[] = []
   /** What any `read_committed` reader saw: place → offset → value. */
   readonly seen = new Map<string, Map<number, string>>()
+  /** The batches in which they came: place → base offset → bytes. */
+  readonly seenBatches = new Map<string, Map<number, Buffer>>()
   /** Place → highest offset whose commit by the group was acknowledged. */
   readonly committedOffsets = new Map<string, number>()
   /** Values that members of the group worked on. */
@@ -80,6 +82,19 @@ export class History {
         throw new BrokenPromise(`${place}@${offset}: one reader saw ${before}, another ${value}`)
       }
       seen.set(offset, value)
+    }
+  }
+
+  /** A reader was given these batches. Two readers must get the same bytes. */
+  sawBatches(place: string, batches: readonly Buffer[]): void {
+    let seen = this.seenBatches.get(place)
+    if (seen === undefined) this.seenBatches.set(place, (seen = new Map<number, Buffer>()))
+    for (const batch of batches) {
+      const offset = Number(batch.readBigInt64BE(0))
+      const before = seen.get(offset)
+      if (before === undefined) seen.set(offset, Buffer.from(batch))
+      else if (!before.equals(batch))
+        throw new BrokenPromise(`${place}@${offset}: two readers got other bytes`)
     }
   }
 

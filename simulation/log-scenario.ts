@@ -13,13 +13,14 @@ import type { ClientProgram } from './clients.ts'
 import { consumerMember } from './consumer-member.ts'
 import { cutFirstStartsShort, letThingsGoWrong } from './faults.ts'
 import { groupMember } from './group-member.ts'
-import { placeOf } from './history.ts'
+import { BrokenPromise, placeOf } from './history.ts'
 import type { History, StoredRecord } from './history.ts'
 import { readAll } from './read-all.ts'
 import { RunningClients } from './running-clients.ts'
 import { runScenario } from './scenario.ts'
 import type { ScenarioResult } from './scenario.ts'
-import { logProgram, ServerProcess, SERVER_PORT } from './server-process.ts'
+import { LOG_PATH, logProgram, ServerProcess, SERVER_PORT } from './server-process.ts'
+import { checkStoredFiles } from './stored-files.ts'
 
 const TOPICS = ['numbers', 'ledger', 'answers'] as const
 
@@ -78,6 +79,7 @@ class Scenario {
     await this.#clients.comeToRest(() => this.#server.check())
     this.#server.stop('power', 100)
     await this.#check()
+    await this.#checkFiles()
   }
 
   #startClients(): void {
@@ -116,6 +118,21 @@ class Scenario {
       const stored = [...state.readCommitted.values()].reduce((sum, records) => sum + records.length, 0)
       this.#history.note(`${stored} records stored, ${this.#history.acknowledged.size} numbers acknowledged`)
     })
+  }
+
+  /** What readers of committed records were given is on the disk as they got it, to the byte. */
+  async #checkFiles(): Promise<void> {
+    await this.#server.close()
+    const { disk } = this.#server.machine.world
+    const stored = checkStoredFiles(disk, LOG_PATH, { mayHaveGaps: () => false })
+    for (const [place, batches] of this.#history.seenBatches) {
+      for (const [offset, batch] of batches) {
+        if (stored.get(place)?.get(offset)?.equals(batch) !== true)
+          throw new BrokenPromise(
+            `${place}@${offset}: the batch that a reader got is not what is on the disk`,
+          )
+      }
+    }
   }
 
   async #offsetsOf(client: LogClient, groupId: string): Promise<Map<string, number>> {

@@ -9,6 +9,7 @@ import { BrokenPromise } from './history.ts'
 import type { History } from './history.ts'
 
 export const SERVER_PORT = 9092
+export const LOG_PATH = '/log'
 
 const DISK_ERRORS: ReadonlySet<string> = new Set(['MR_DISK_IO', 'MR_DISK_FULL', 'MR_CHECKPOINTS_FAIL'])
 
@@ -30,7 +31,7 @@ export const logProgram =
   (world, report) =>
     startBroker({
       world,
-      dataPath: '/log',
+      dataPath: LOG_PATH,
       listen: { host: '127.0.0.1', port: SERVER_PORT },
       config,
       report,

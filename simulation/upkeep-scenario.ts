@@ -13,7 +13,9 @@ import { cutFirstStartsShort, letThingsGoWrong } from './faults.ts'
 import { BrokenPromise, placeOf, type History } from './history.ts'
 import { RunningClients } from './running-clients.ts'
 import { runScenario, type ScenarioResult } from './scenario.ts'
-import { logProgram, ServerProcess, SERVER_PORT } from './server-process.ts'
+import { LOG_PATH, logProgram, ServerProcess, SERVER_PORT } from './server-process.ts'
+import { checkSettings, SETTLED_TOPIC, settingsClient, type SettingsHistory } from './settings-client.ts'
+import { checkStoredFiles } from './stored-files.ts'
 import { checkUpkeep, type KeptPartition, type KeptRecord } from './upkeep-checks.ts'
 import { fleetingTopic, keyedProducer, placedProducer, trimmer, UpkeepHistory } from './upkeep-clients.ts'
 
@@ -21,6 +23,7 @@ const TOPICS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   latest: { 'cleanup.policy': 'compact', 'min.cleanable.dirty.ratio': '0.01', 'delete.retention.ms': '1000' },
   trimmed: {},
   short: { 'retention.bytes': '3000' },
+  [SETTLED_TOPIC]: {},
 }
 
 export function runUpkeepScenario(seed: number): Promise<ScenarioResult> {
@@ -31,6 +34,7 @@ class Scenario {
   readonly #simulation: Simulation
   readonly #history: History
   readonly #upkeep = new UpkeepHistory()
+  readonly #settings: SettingsHistory = new Map()
   readonly #server: ServerProcess
   readonly #partitions: number
   readonly #clients: RunningClients
@@ -79,6 +83,7 @@ class Scenario {
     this.#clients.start('short-1', placedProducer(this.#upkeep, 'short'))
     this.#clients.start('trimmer', trimmer(this.#upkeep))
     this.#clients.start('fleeting-1', fleetingTopic(this.#upkeep))
+    this.#clients.start('settings', settingsClient(this.#settings))
     const untilMs = clock.nowMs() + 2_000 + random.below(5_000)
     const faults = { simulation: this.#simulation, server: this.#server, history: this.#history }
     await letThingsGoWrong({ ...faults, killClient: () => this.#clients.killOne() }, untilMs)
@@ -92,9 +97,13 @@ class Scenario {
     this.#server.stop('power', 100)
     await this.#withClient((client) => this.#check(client))
     this.#server.check()
+    await this.#server.close()
+    const { disk } = this.#server.machine.world
+    checkStoredFiles(disk, LOG_PATH, { mayHaveGaps: (place) => place.startsWith('latest-') })
   }
 
   async #check(client: LogClient): Promise<void> {
+    await checkSettings(client, this.#settings)
     const partitions = new Map<string, KeptPartition>()
     for (const topic of Object.keys(TOPICS)) {
       for (let partition = 0; partition < this.#partitions; partition++)
