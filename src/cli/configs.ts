@@ -1,8 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import { MillraceError } from '../base/millrace-error.ts'
-import { nearestWord } from '../base/nearest-word.ts'
 import type { ConfigResource, ConfigResourceType, DescribedConfig } from '../log/client/config-admin.ts'
-import type { LogClient } from '../log/client/log-client.ts'
 import { withClient } from './cluster.ts'
 import { printRows, terminal } from './output.ts'
 import { type ClusterOptions, withCluster } from './process-options.ts'
@@ -69,35 +66,13 @@ async function change(
     readonly validateOnly?: boolean
   },
 ): Promise<void> {
-  const { alterConfigs } = await import('../log/client/config-admin.ts')
+  const { alterConfigs, refuseUnknownConfigs } = await import('../log/client/config-admin.ts')
   await withClient(options, async (client) => {
-    if (changed.delete !== undefined) await refuseUnknown(client, resource, changed.delete)
+    if (changed.delete !== undefined) await refuseUnknownConfigs(client, resource, changed.delete)
     await alterConfigs(client, resource, changed)
   })
   const done = changed.validateOnly === true ? 'would accept this' : 'is changed'
   terminal.note(`millrace: the ${resource.type} ${resource.name} ${done}`)
-}
-
-/** A setting that a resource cannot have is not taken back: brokers say nothing of it. */
-export async function refuseUnknown(
-  client: LogClient,
-  resource: ConfigResource,
-  names: readonly string[],
-): Promise<void> {
-  const { describeVisibleConfigs } = await import('../log/client/config-admin.ts')
-  const [known = []] = await describeVisibleConfigs(client, [resource])
-  // Of what may not be seen, and of metrics that nobody has asked for, nothing is known.
-  if (known.length === 0) return
-  const words = known.map((one) => one.name)
-  for (const name of names) {
-    if (words.includes(name)) continue
-    const near = nearestWord(name, words)
-    throw new MillraceError({
-      code: 'MR_BAD_REQUEST',
-      message: `the ${resource.type} ${resource.name} has no setting ${JSON.stringify(name)}${near === undefined ? '.' : `; did you mean ${near}?`}`,
-      fix: `\`millrace configs describe ${resource.type} ${resource.name} --all\` lists them.`,
-    })
-  }
 }
 
 /** Prints settings: those that differ from the default, or `all`. */

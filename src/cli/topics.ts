@@ -3,7 +3,7 @@ import { MillraceError } from '../base/millrace-error.ts'
 import type { DeletePosition } from '../server/delete-records.ts'
 import { notAPlace, readPosition, wholeNumber } from './address.ts'
 import { withClient } from './cluster.ts'
-import { printConfigs, refuseUnknown } from './configs.ts'
+import { printConfigs } from './configs.ts'
 import { printRows, renderFields, terminal } from './output.ts'
 import { type ClusterOptions, withCluster } from './process-options.ts'
 import { examples, readSetting, repeated } from './settings.ts'
@@ -130,11 +130,11 @@ export function addTopics(program: Command): void {
       ) => {
         if (Object.keys(set ?? {}).length === 0 && options.delete === undefined)
           command.error('error: name a setting: NAME=VALUE, or --delete NAME')
-        const { alterConfigs } = await import('../log/client/config-admin.ts')
+        const { alterConfigs, refuseUnknownConfigs } = await import('../log/client/config-admin.ts')
         const { dryRun: validateOnly, delete: names = [] } = options
         await withClient(options, async (client) => {
           const resource = { type: 'topic', name: topic } as const
-          if (names.length > 0) await refuseUnknown(client, resource, names)
+          if (names.length > 0) await refuseUnknownConfigs(client, resource, names)
           await alterConfigs(client, resource, { set: set ?? {}, delete: names, validateOnly })
         })
         terminal.note(`millrace: ${topic} ${options.dryRun ? 'would accept this' : 'is changed'}`)

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { PartitionProducer } from '../log/client/transaction-admin.ts'
+import { TRANSACTION_STATUSES } from '../log/coordinator/transaction/transaction-status.ts'
 import { wholeNumber } from './address.ts'
 import { withClient } from './cluster.ts'
 import { printRows, renderFields, terminal } from './output.ts'
@@ -20,7 +21,11 @@ export function addTransactions(program: Command): void {
     .description(
       'Lists transactional ids; with --hanging, transactions that hold readers up and that nobody ends.',
     )
-    .option('--state <STATE>', `only these, of ${STATES.join(', ')}; repeat it for more`, readState)
+    .option(
+      '--state <STATE>',
+      `only these, of ${TRANSACTION_STATUSES.join(', ')}; repeat it for more`,
+      readState,
+    )
     .option(
       '--hanging',
       'look at the partitions for transactions that their coordinator does not know',
@@ -158,22 +163,12 @@ export function addTransactions(program: Command): void {
     )
 }
 
-/** Kafka's states of transactions. */
-const STATES = [
-  'Empty',
-  'Ongoing',
-  'PrepareCommit',
-  'PrepareAbort',
-  'CompleteCommit',
-  'CompleteAbort',
-  'PrepareEpochFence',
-  'Dead',
-]
-
 function readState(text: string, earlier?: readonly string[]): readonly string[] {
-  const state = STATES.find((one) => one.toLowerCase() === text.toLowerCase())
+  const state = TRANSACTION_STATUSES.find((one) => one.toLowerCase() === text.toLowerCase())
   if (state === undefined)
-    throw new InvalidArgumentError(`Expected one of ${STATES.join(', ')}, not ${JSON.stringify(text)}.`)
+    throw new InvalidArgumentError(
+      `Expected one of ${TRANSACTION_STATUSES.join(', ')}, not ${JSON.stringify(text)}.`,
+    )
   return repeated(state, earlier)
 }
 

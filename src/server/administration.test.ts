@@ -196,6 +196,25 @@ describe('over REST', () => {
       ['POST', '/topics/orders/delete-records', { before: { ofset: 1 } }, /before in the body/],
       ['POST', '/jobs/none/stop', { savepiont: true }, /"savepiont".*savepoint is/],
       ['DELETE', '/acls?nam=orders', undefined, /the request has "nam"/],
+      [
+        'GET',
+        '/transactions?state=Onging',
+        undefined,
+        /state in the request has to be one of Empty, Ongoing, /,
+      ],
+      [
+        'PATCH',
+        '/quotas',
+        { entity: { user: 'ada' }, remove: ['producer_bytes'] },
+        /remove\[0\] in the body has to be one of producer_byte_rate, /,
+      ],
+      [
+        'PATCH',
+        '/configs/topic/orders',
+        { delete: ['retention.mss'] },
+        /"retention\.mss"; did you mean reten/,
+      ],
+      ['PATCH', '/configs/topic/orders', { delete: ['x'] }, /"x"\..* There are cleanup\.policy, compression/],
       ['GET', '/topics?internal=yes', undefined, /internal in the request has to be one of true, false/],
     ]
     for (const [method, path, body, said] of cases) {

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { MillraceError } from '../base/millrace-error.ts'
+import { QUOTA_KEYS } from '../log/broker/quotas/quota-entity.ts'
 import type { CertificateReload } from '../log/broker/security/listeners.ts'
 import { type Acl, type AclFilter, createAcls, deleteAcls, describeAcls } from '../log/client/acl-admin.ts'
 import { ACL_OPERATIONS, ACL_PATTERNS, ACL_PERMISSIONS, ACL_RESOURCES } from '../log/client/acl-words.ts'
@@ -179,7 +180,7 @@ function quotaRoutes(app: FastifyInstance, client: LogClient): void {
         body: object({
           'entity!': { ...object({ user: name, 'client-id': name, ip: name }), minProperties: 1 },
           set: { type: 'object', additionalProperties: { type: 'number' } },
-          remove: arrayOf(TEXT),
+          remove: arrayOf(oneOf(QUOTA_KEYS)),
         }),
         answer,
       }),

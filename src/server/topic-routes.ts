@@ -5,6 +5,7 @@ import {
   CONFIG_RESOURCE_TYPES,
   type ConfigResourceType,
   describeConfigs,
+  refuseUnknownConfigs,
 } from '../log/client/config-admin.ts'
 import type { LogClient } from '../log/client/log-client.ts'
 import { describeProducers } from '../log/client/transaction-admin.ts'
@@ -174,6 +175,7 @@ function configRoutes(app: FastifyInstance, client: LogClient): void {
       },
     },
     async ({ params: resource, body }) => {
+      if (body.delete !== undefined) await refuseUnknownConfigs(client, resource, body.delete)
       await alterConfigs(client, resource, body)
       return (await describeConfigs(client, [resource]))[0]
     },

@@ -7,8 +7,9 @@ import {
   findHanging,
   listTransactions,
 } from '../log/client/transaction-admin.ts'
+import { TRANSACTION_STATUSES } from '../log/coordinator/transaction/transaction-status.ts'
 import { transactionNotFound } from './not-found.ts'
-import { arrayOf, holding, NATURAL, object, operation, TEXT } from './openapi.ts'
+import { arrayOf, holding, NATURAL, object, oneOf, operation, TEXT } from './openapi.ts'
 
 interface ById {
   Params: { id: string }
@@ -25,7 +26,7 @@ export function transactionRoutes(app: FastifyInstance, client: LogClient): void
       schema: operation({
         tag: 'transactions',
         summary: 'Transactional ids; with `state` those in this state, such as Ongoing.',
-        query: { state: TEXT },
+        query: { state: oneOf(TRANSACTION_STATUSES) },
         answer: arrayOf(holding('transactionalId', 'producerId', 'state')),
       }),
     },

@@ -1,4 +1,6 @@
 /** Settings of topics, brokers, groups and clients' metrics, as an administrator sees and changes them. */
+import { MillraceError } from '../../base/millrace-error.ts'
+import { nearestWord } from '../../base/nearest-word.ts'
 import { describeConfigsApi, type DescribeConfigsResponse } from '../protocol/apis/describe-configs.ts'
 import { incrementalAlterConfigsApi } from '../protocol/apis/incremental-alter-configs.ts'
 import { ErrorCode } from '../protocol/error-code.ts'
@@ -150,6 +152,26 @@ export async function alterConfigs(
   )
   for (const { errorCode, errorMessage } of answer.responses)
     throwIfError(errorCode, placed(resource, 'configuring', errorMessage))
+}
+
+/** Throws where a setting shall be taken back that the resource cannot have: brokers say nothing of it. */
+export async function refuseUnknownConfigs(
+  client: LogClient,
+  resource: ConfigResource,
+  names: readonly string[],
+): Promise<void> {
+  const [known = []] = await describeVisibleConfigs(client, [resource])
+  // Of what may not be seen, and of metrics that nobody has asked for, nothing is known.
+  if (known.length === 0) return
+  const words = known.map((one) => one.name)
+  const unknown = names.find((name) => !words.includes(name))
+  if (unknown === undefined) return
+  const near = nearestWord(unknown, words)
+  throw new MillraceError({
+    code: 'MR_BAD_REQUEST',
+    message: `the ${resource.type} ${resource.name} has no setting ${JSON.stringify(unknown)}${near === undefined ? '.' : `; did you mean ${near}?`}`,
+    fix: `There are ${words.join(', ')}.`,
+  })
 }
 
 /** A broker alone knows what its own file says. */

@@ -3,7 +3,7 @@ import type {
   ListTransactionsResponseInput,
 } from '../../protocol/apis/list-transactions.ts'
 import type { CompiledRegex } from '../../coordinator/group/consumer/topics-view.ts'
-import { TRANSACTION_STATUSES } from '../../coordinator/transaction/transaction-record.ts'
+import { TRANSACTION_STATUSES } from '../../coordinator/transaction/transaction-status.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
 import { Re2TopicRegexes } from '../coordinators/topic-regexes.ts'
 import { AclOperation, showsTransactionalId } from '../security/access.ts'

@@ -1,6 +1,7 @@
 import { ErrorCode } from '../../protocol/error-code.ts'
 import { NO_PARTITIONS, type TransactionPartitions, type TransactionRecord } from './transaction-record.ts'
-import type { TransactionStatus, TransactionValue } from './transaction-record.ts'
+import type { TransactionValue } from './transaction-record.ts'
+import type { TransactionStatus } from './transaction-status.ts'
 
 export interface TransactionConfig {
   readonly maxTimeoutMs: number

@@ -1,6 +1,7 @@
 import { ByteReader, WireError } from '../../../base/byte-reader.ts'
 import { ByteWriter } from '../../../base/byte-writer.ts'
 import type { StoredRecord } from '../coordinator-record.ts'
+import { TRANSACTION_STATUSES, type TransactionStatus } from './transaction-status.ts'
 
 /** A record of `__transaction_state`: all that is known about a transactional id. A null value forgets it. */
 export interface TransactionRecord {
@@ -27,20 +28,6 @@ export interface TransactionValue {
 
 /** Topic → partition indexes. Never changed in place. */
 export type TransactionPartitions = ReadonlyMap<string, ReadonlySet<number>>
-
-/** Kafka's names, as DescribeTransactions shows them; the index is the stored code. */
-export const TRANSACTION_STATUSES = [
-  'Empty',
-  'Ongoing',
-  'PrepareCommit',
-  'PrepareAbort',
-  'CompleteCommit',
-  'CompleteAbort',
-  'Dead',
-  'PrepareEpochFence',
-] as const
-
-export type TransactionStatus = (typeof TRANSACTION_STATUSES)[number]
 
 /** Encodes TransactionLogKey v0 and TransactionLogValue v1. */
 export function encodeTransactionRecord({ transactionalId, value }: TransactionRecord): StoredRecord {
