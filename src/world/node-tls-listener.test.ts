@@ -83,6 +83,23 @@ if (lacksOpenssl === false) {
     assert.deepEqual(scene.refused, [])
   })
 
+  test('a TLS listener that closes ends handshakes that are under way', async () => {
+    const scene = await listen()
+    const halves = await Promise.all(
+      Array.from({ length: 5 }, async (_, index) => {
+        const half = net.connect(scene.listener.port, '127.0.0.1')
+        half.on('error', () => undefined)
+        await once(half, 'connect')
+        if (index > 0) half.write(Buffer.from('160301020001', 'hex'))
+        return half
+      }),
+    )
+    // The listener has accepted them before those that come later.
+    assert.equal(await talk(scene.listener.port), 'hello')
+    await Promise.all([scene.listener.close(), ...halves.map((half) => once(half, 'close'))])
+    assert.deepEqual(scene.refused, [])
+  })
+
   test('old versions of TLS, and clients without TLS, are refused with a reason', async () => {
     await using scene = await listen()
     assert.match(

@@ -105,6 +105,11 @@ export function listenTls(options: TlsListenOptions): Promise<Listener> {
         close: () =>
           new Promise((closed) => {
             server.close()
+            // Who is not in yet would keep the process alive until its time is over.
+            for (const socket of handshakes.keys()) {
+              finish(socket)
+              socket.destroy()
+            }
             setImmediate(closed)
           }),
       })
