@@ -66,6 +66,21 @@ function deleting(
   }
 }
 
+function names(count: number): { readonly resourceName: string }[] {
+  return Array.from({ length: count }, (_, index) => ({ resourceName: `many-${index}` }))
+}
+
+/** How often which error came, with how many rules. */
+function inShort(ask: Question): Question {
+  return async (office) => {
+    const answers = (await ask(office)) as readonly (string | readonly [error: string, rules: unknown[]])[]
+    const texts = answers.map((answer) =>
+      typeof answer === 'string' ? answer : `${answer[0]} ${answer[1].length}`,
+    )
+    return [...Map.groupBy(texts, (text) => text)].map(([text, { length }]) => [text, length])
+  }
+}
+
 type Entity = readonly (readonly [type: string, name: string | null])[]
 
 function altering(
@@ -164,6 +179,15 @@ export const ADMINISTRATION: readonly (readonly [name: string, ask: Question])[]
   ['rules: are fewer', (office) => awaitRules(office, 10)],
   ['rules: delete all', deleting({})],
   ['rules: are gone', (office) => awaitRules(office, 0)],
+  ['rules: create too many at once', inShort(creating(...names(10_001)))],
+  ['rules: create as many as may be', inShort(creating(...names(10_000)))],
+  ['rules: create one more', creating({ resourceName: 'more' })],
+  ['rules: are many', (office) => awaitRules(office, 10_001)],
+  ['rules: delete too many at once', inShort(deleting({ resourceTypeFilter: 2 }))],
+  ['rules: delete one', deleting({ resourceNameFilter: 'more' })],
+  ['rules: are as many as may be deleted', (office) => awaitRules(office, 10_000)],
+  ['rules: delete as many as may be', inShort(deleting({}))],
+  ['rules: are gone again', (office) => awaitRules(office, 0)],
 
   ['quotas: of a user', altering([['user', 'carol']], { producer_byte_rate: 1e6, request_percentage: 12.5 })],
   ['quotas: of a client id', altering([['client-id', 'c']], { consumer_byte_rate: 1024 })],

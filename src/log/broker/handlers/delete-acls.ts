@@ -27,7 +27,7 @@ export const handleDeleteAcls: Handler<DeleteAclsRequest, DeleteAclsResponseInpu
   try {
     const deleted = await rules.delete(filters)
     if (deleted === undefined)
-      return answerAll(ErrorCode.POLICY_VIOLATION, 'Unable to perform excessively large batch operation.')
+      return answerAll(ErrorCode.INVALID_REQUEST, 'These are too many rules, or filters, for one request.')
     const by = principalText(connection.principal)
     for (const rule of new Map(deleted.flat().map((gone) => [keyOfRule(gone), gone])).values())
       services.report('info', 'access rule deleted', { by, rule: ruleText(rule) })
