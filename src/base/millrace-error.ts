@@ -7,6 +7,9 @@ export interface ErrorPlace {
   readonly offset?: number
   readonly path?: string
   readonly peer?: string
+  /** In a schema registry, as is the id of a schema. */
+  readonly subject?: string
+  readonly schemaId?: number
 }
 
 export interface MillraceErrorOptions extends ErrorPlace {

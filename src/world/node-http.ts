@@ -24,9 +24,9 @@ export function exchangeHttp(request: HttpRequest): Promise<HttpAnswer> {
     const timer = setTimeout(() => fail(new Error(`none within ${request.timeoutMs} ms`)), request.timeoutMs)
     let exchange: http.ClientRequest | undefined
     try {
-      const { url, method, headers = {}, ca } = request
+      const { url, method, headers = {} } = request
       const send = new URL(url).protocol === 'https:' ? https.request : http.request
-      exchange = send(url, { method, headers, agent: false, ...(ca !== undefined && { ca }) })
+      exchange = send(url, { method, headers, agent: false, ...tlsOptions(request) })
     } catch (error) {
       return fail(error)
     }
@@ -46,6 +46,15 @@ export function exchangeHttp(request: HttpRequest): Promise<HttpAnswer> {
     })
     exchange.end(request.body)
   })
+}
+
+function tlsOptions({ ca, certificate, key, passphrase }: HttpRequest): https.RequestOptions {
+  return {
+    ...(ca !== undefined && { ca }),
+    ...(certificate !== undefined && { cert: certificate }),
+    ...(key !== undefined && { key }),
+    ...(passphrase !== undefined && { passphrase }),
+  }
 }
 
 /** Without path and query, which may hold secrets. */

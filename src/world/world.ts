@@ -136,6 +136,11 @@ export interface HttpRequest {
   readonly timeoutMs: number
   /** PEM of the authorities for `https:`. Default: the well-known public ones. */
   readonly ca?: string
+  /** PEM of the client's own certificate and key, for servers that ask for one. */
+  readonly certificate?: string
+  readonly key?: string
+  /** Of the key, when it is encrypted. */
+  readonly passphrase?: string
 }
 
 export interface HttpAnswer {

@@ -14,7 +14,11 @@ export function deadLetterSink(topic: string, cluster: ClusterOptions): Sink<Rej
   return {
     kind: 'kafka-dead-letter',
     guarantee: 'at-least-once',
-    createWriter: (context) => new IdempotentWriter({ topic, record, ...clusterOptions(cluster) }, context),
+    createWriter: (context) =>
+      new IdempotentWriter(
+        { topic, openRecord: () => Promise.resolve(record), ...clusterOptions(cluster) },
+        context,
+      ),
   }
 }
 

@@ -4,8 +4,10 @@
  */
 import { messageOf } from '../../base/millrace-error.ts'
 import { forEachFetchedRecord, type FetchedRecords } from '../../log/client/fetcher.ts'
+import type { RecordCursor } from '../../log/protocol/record-batch.ts'
 import type { Format } from '../../stream/connector/format.ts'
 import type { RejectedRecord } from '../../stream/connector/source.ts'
+import { SchemaNeeded } from './schemas/record-format.ts'
 
 /** Longer runs gain nothing more. */
 const RUN_RECORDS = 64
@@ -19,24 +21,35 @@ export interface DecodedRecords<T> {
   readonly rejected: readonly RejectedRecord[]
 }
 
+/** Where events are made of values and keys. */
+export interface KeyedDecoder<T> {
+  readonly keyFormat: Format<unknown>
+  readonly event: (value: unknown, key: unknown) => T
+}
+
 interface DecodeOptions<T> {
   readonly format: Format<T>
+  /** With it, `format` gives what becomes of a value before its key is looked at. */
+  readonly keyed?: KeyedDecoder<T> | undefined
   /** Records from this offset on are left out. */
   readonly end: number
   /** Hears of each record that cannot be decoded, and returns it, or throws. */
   readonly reject: (record: RejectedRecord) => RejectedRecord
 }
 
-/** The records up to `end`, in their order. Throws what `reject` throws, and `WireError` on a batch that is rubbish. */
+/**
+ * The records up to `end`, in their order. Throws what `reject` throws, `WireError` on a batch that is rubbish, and
+ * `SchemaNeeded` where all of them have to be decoded again once there is a schema.
+ */
 export function decodeFetched<T>(fetched: FetchedRecords, options: DecodeOptions<T>): DecodedRecords<T> {
   return decodeInRuns(fetched, options) ?? decodeOneByOne(fetched, options)
 }
 
 function decodeInRuns<T>(
   fetched: FetchedRecords,
-  { format, end }: DecodeOptions<T>,
+  { format, keyed, end }: DecodeOptions<T>,
 ): DecodedRecords<T> | undefined {
-  if (format.decodeRun === undefined) return undefined
+  if (format.decodeRun === undefined || keyed !== undefined) return undefined
   const values: T[] = []
   const timestamps: number[] = []
   let allGood = true
@@ -69,7 +82,7 @@ function decodeInRuns<T>(
 
 function decodeOneByOne<T>(
   fetched: FetchedRecords,
-  { format, end, reject }: DecodeOptions<T>,
+  { format, keyed, end, reject }: DecodeOptions<T>,
 ): DecodedRecords<T> {
   const { topic, partition } = fetched
   const values: T[] = []
@@ -79,15 +92,22 @@ function decodeOneByOne<T>(
     if (cursor.offset >= end) return
     try {
       if (cursor.valueLength < 0) throw new Error('it has no value (a tombstone)')
-      values.push(format.decode(cursor.bytes, cursor.valueStart, cursor.valueStart + cursor.valueLength))
+      const value = format.decode(cursor.bytes, cursor.valueStart, cursor.valueStart + cursor.valueLength)
+      values.push(keyed === undefined ? value : keyed.event(value, keyOf(cursor, keyed)))
       timestamps.push(cursor.timestampMs)
     } catch (error) {
+      if (error instanceof SchemaNeeded) throw error
       const place = { topic, partition, offset: cursor.offset }
       const bytes = { key: copyOf(cursor.key()), value: copyOf(cursor.value()) }
       rejected.push(reject({ ...place, ...bytes, reason: messageOf(error) }))
     }
   })
   return { values, timestamps, rejected }
+}
+
+function keyOf<T>(cursor: RecordCursor, { keyFormat }: KeyedDecoder<T>): unknown {
+  const { bytes, keyStart, keyLength } = cursor
+  return keyLength < 0 ? null : keyFormat.decode(bytes, keyStart, keyStart + keyLength)
 }
 
 function copyOf(bytes: Buffer | null): Buffer | null {

@@ -14,8 +14,11 @@ export interface IdempotentWriterOptions<T> extends ClusterOptions {
   readonly topic: string
   readonly partitions?: number
   readonly producer?: SenderOptions
-  readonly record: (event: T, timestampMs: number) => ProducerRecord
+  /** Called once, before the first event. */
+  readonly openRecord: () => Promise<RecordOf<T>>
 }
+
+export type RecordOf<T> = (event: T, timestampMs: number) => ProducerRecord
 
 /** Visible at once, in order, without duplicates but after a crash of the job, when events since the checkpoint come again. */
 export class IdempotentWriter<T> implements SinkWriter<T> {
@@ -23,6 +26,7 @@ export class IdempotentWriter<T> implements SinkWriter<T> {
   readonly #context: SinkContext
   #client: LogClient | undefined
   #producer: Producer | undefined
+  #record!: RecordOf<T>
 
   constructor(options: IdempotentWriterOptions<T>, context: SinkContext) {
     this.#options = options
@@ -30,16 +34,16 @@ export class IdempotentWriter<T> implements SinkWriter<T> {
   }
 
   async recover(): Promise<void> {
-    const { producer } = this.#options
+    const { producer, openRecord } = this.#options
+    this.#record = await openRecord()
     this.#client = await connectSink(this.#options, this.#context)
     await ensureTopic(this.#client, this.#options)
     this.#producer = await createProducer(this.#client, producer)
   }
 
   write({ values, timestamps }: EventBatch<T>): void {
-    const { record } = this.#options
     for (let i = 0; i < values.length; i++)
-      this.#producer?.send(record(values[i] as T, timestamps[i] as number))
+      this.#producer?.send(this.#record(values[i] as T, timestamps[i] as number))
   }
 
   blocked(): Promise<void> | undefined {

@@ -4,12 +4,18 @@ import type { ClientSecurity } from '../../log/client/security.ts'
 import type { LogAddress } from '../../stream/connector/connector-context.ts'
 import type { Format } from '../../stream/connector/format.ts'
 import type { ErrorPolicy } from '../../stream/connector/source.ts'
+import type { RegistryFormat } from './schemas/record-format.ts'
 
-export interface KafkaOptions<T> {
+export interface KafkaOptions<T, K = string | Uint8Array> {
   /** Created when it does not exist, where the cluster allows that. */
   readonly topic: string
-  /** How values become events and back: `json(schema)`, `jsonFields(…)`, `string()`, `bytes()`. */
-  readonly value: Format<T>
+  /**
+   * How values become events and back: `json(schema)`, `jsonFields(…)`, `string()`, `bytes()`; with schemas of a registry
+   * `avro(…)`, `jsonSchema(…)`, `protobuf(…)`.
+   */
+  readonly value: Format<T> | RegistryFormat<T>
+  /** How keys are read, for `event`, and written, from what `key` returns. Default: as they are. */
+  readonly keyFormat?: Format<K> | RegistryFormat<K>
   /** `host:port` of a cluster; default: the log the job runs against. */
   readonly bootstrap?: string
   /** TLS and SASL for `bootstrap`. Default: neither. The job's own log brings what it needs. */
@@ -29,7 +35,7 @@ export interface KafkaOptions<T> {
   readonly groupId?: string
 
   /** Sink: the record's key, which also chooses its partition (as Kafka's own clients do). Default: none. */
-  readonly key?: (event: T) => string | Uint8Array | null
+  readonly key?: (event: T) => K | null
   /** Sink: `exactly-once` writes in transactions that checkpoints commit; `at-least-once` is visible at once. */
   readonly guarantee?: 'exactly-once' | 'at-least-once'
   /** Sink: default `none`. */
@@ -41,6 +47,13 @@ export interface KafkaOptions<T> {
   readonly transactionTimeoutMs?: number
   /** Sink: how long a record may wait for company, ms. Default: 5. */
   readonly lingerMs?: number
+}
+
+/** A source whose events are made of values and keys. */
+export interface KeyedKafkaOptions<V, K, T> extends Omit<KafkaOptions<V, K>, 'key'> {
+  readonly keyFormat: Format<K> | RegistryFormat<K>
+  /** The event of a record; `null` where it has no key. */
+  readonly event: (value: V, key: K | null) => T
 }
 
 /** A cluster, and what it takes to get in. */

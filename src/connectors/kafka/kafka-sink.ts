@@ -16,7 +16,7 @@
  */
 import { MillraceError } from '../../base/millrace-error.ts'
 import type { LogClient } from '../../log/client/client.ts'
-import type { SenderOptions, ProducerRecord } from '../../log/client/producer.ts'
+import type { SenderOptions } from '../../log/client/producer.ts'
 import {
   createTransactionalProducer,
   endTransaction,
@@ -26,11 +26,13 @@ import {
 import { listOpenTransactions } from '../../log/client/transaction-admin.ts'
 import type { Committable, Sink, SinkContext, SinkWriter } from '../../stream/connector/sink.ts'
 import { type EventBatch, type JsonValue, NO_TIMESTAMP } from '../../stream/operators/operator.ts'
-import type { Clock } from '../../world/world.ts'
 import { isCommitted, readWitness, type Witness, witnessOffset } from './commit-witness.ts'
-import { connectSink, IdempotentWriter } from './idempotent-writer.ts'
+import { connectSink, IdempotentWriter, type RecordOf } from './idempotent-writer.ts'
 import type { KafkaOptions } from './kafka-options.ts'
 import { ensureTopic } from './ensure-topic.ts'
+import { opened } from './schemas/record-format.ts'
+
+type KafkaSinkOptions<T> = KafkaOptions<T, unknown>
 
 const TRANSACTION_TIMEOUT_MS = 900_000
 /** Slots made ready before they are needed: one being written, one prepared, one being committed. */
@@ -38,7 +40,7 @@ const READY_SLOTS = 3
 /** Events that may wait for the records before them to be stored until the job is held up. */
 const WAITING_MAX = 10_000
 
-export function kafkaSink<T>(options: KafkaOptions<T>): Sink<T> {
+export function kafkaSink<T>(options: KafkaSinkOptions<T>): Sink<T> {
   const { guarantee = 'exactly-once' } = options
   return {
     kind: 'kafka',
@@ -47,7 +49,7 @@ export function kafkaSink<T>(options: KafkaOptions<T>): Sink<T> {
       guarantee === 'exactly-once'
         ? new TransactionalWriter(options, context)
         : new IdempotentWriter(
-            { ...options, producer: senderOptions(options), record: recordOf(options, context.world.clock) },
+            { ...options, producer: senderOptions(options), openRecord: () => openRecord(options, context) },
             context,
           ),
   }
@@ -71,12 +73,12 @@ interface Epoch<T> {
 }
 
 class TransactionalWriter<T> implements SinkWriter<T> {
-  readonly #options: KafkaOptions<T>
+  readonly #options: KafkaSinkOptions<T>
   readonly #context: SinkContext
   readonly #prefix: string
   readonly #groupId: string
   readonly #token: string
-  readonly #record: (event: T, timestampMs: number) => ProducerRecord
+  #record!: RecordOf<T>
   #client!: LogClient
   #witness: Witness = new Map()
   #slots = 0
@@ -85,16 +87,16 @@ class TransactionalWriter<T> implements SinkWriter<T> {
   #epoch!: Epoch<T>
   #committing: Promise<void> = Promise.resolve()
 
-  constructor(options: KafkaOptions<T>, context: SinkContext) {
+  constructor(options: KafkaSinkOptions<T>, context: SinkContext) {
     this.#options = options
     this.#context = context
-    this.#record = recordOf(options, context.world.clock)
     this.#prefix = `millrace.${context.job}.${context.step}`
     this.#groupId = `${this.#prefix}.${context.subtask}`
     this.#token = Buffer.from(context.world.random.bytes(4)).toString('hex')
   }
 
   async recover(restored: readonly Committable[]): Promise<void> {
+    this.#record = await openRecord(this.#options, this.#context)
     this.#client = await connectSink(this.#options, this.#context)
     await ensureTopic(this.#client, this.#options)
     for (const { checkpointId, data } of restored)
@@ -259,14 +261,22 @@ function senderOptions({
  * The record of an event. Its timestamp is the event time, or the time of writing where the event time lies ahead of it:
  * a log refuses times far in the future, and one wrong clock among the senders must not stop the job for good.
  */
-function recordOf<T>(
-  { topic, value, key }: KafkaOptions<T>,
-  clock: Clock,
-): (event: T, timestampMs: number) => ProducerRecord {
-  return (event: T, timestampMs: number) => ({
+async function openRecord<T>(
+  { topic, value, key, keyFormat }: KafkaSinkOptions<T>,
+  context: SinkContext,
+): Promise<RecordOf<T>> {
+  const { clock } = context.world
+  const values = opened(value, { ...context, topic, part: 'value' })
+  const keys = keyFormat && opened(keyFormat, { ...context, topic, part: 'key' })
+  await Promise.all([values.prepareEncode?.(), keys?.prepareEncode?.()])
+  const keyOf = (event: T): string | Uint8Array | null => {
+    const given = key?.(event) ?? null
+    return given === null || keys === undefined ? (given as string | Uint8Array | null) : keys.encode(given)
+  }
+  return (event, timestampMs) => ({
     topic,
-    key: key === undefined ? null : key(event),
-    value: value.encode(event),
+    key: keyOf(event),
+    value: values.encode(event),
     ...(timestampMs !== NO_TIMESTAMP &&
       timestampMs >= 0 && { timestampMs: Math.min(timestampMs, clock.nowMs()) }),
   })

@@ -16,15 +16,23 @@ import type {
   Split,
   RejectedRecord,
 } from '../../stream/connector/source.ts'
-import { decodeFetched } from './decode-fetched.ts'
+import { bytes, type Format } from '../../stream/connector/format.ts'
+import { type DecodedRecords, decodeFetched, type KeyedDecoder } from './decode-fetched.ts'
 import { deadLetterSink } from './dead-letter.ts'
 import { ensureTopic } from './ensure-topic.ts'
 import { clusterFor, type KafkaOptions } from './kafka-options.ts'
+import { type OpenFormat, opened, SchemaNeeded } from './schemas/record-format.ts'
+import { WaitingPartitions } from './waiting-partitions.ts'
 
 /** Group offsets are committed at most this often: they are for people, and each commit costs a write to the disk. */
 const GROUP_COMMIT_INTERVAL_MS = 1_000
 
-export function kafkaSource<T>(options: KafkaOptions<T>): Source<T> {
+/** What a source needs of the options. `value` gives events, or what `event` makes them of. */
+type KafkaSourceOptions<T> = Omit<KafkaOptions<unknown, unknown>, 'key'> & {
+  readonly event?: (value: never, key: never) => T
+}
+
+export function kafkaSource<T>(options: KafkaSourceOptions<T>): Source<T> {
   const { onError } = options
   const deadLetter = typeof onError === 'object' ? deadLetterSink(onError.deadLetter, options) : undefined
   return {
@@ -43,7 +51,7 @@ interface Position {
 }
 
 async function discoverSplits<T>(
-  options: KafkaOptions<T>,
+  options: KafkaSourceOptions<T>,
   context: DiscoveryContext,
 ): Promise<readonly Split[]> {
   const { topic, from = 'earliest', until = 'never', isolation = 'read_committed' } = options
@@ -75,7 +83,7 @@ async function discoverSplits<T>(
   }
 }
 
-function connect<T>(options: KafkaOptions<T>, context: SourceContext): Promise<LogClient> {
+function connect<T>(options: KafkaSourceOptions<T>, context: SourceContext): Promise<LogClient> {
   return connectClient({
     world: context.world,
     ...clusterFor(options, context),
@@ -92,27 +100,43 @@ interface Assigned {
 }
 
 class KafkaReader<T> implements SourceReader<T> {
-  readonly #options: KafkaOptions<T>
+  readonly #options: KafkaSourceOptions<T>
   readonly #context: SourceContext
+  readonly #format: OpenFormat<T>
+  readonly #keyed: (KeyedDecoder<T> & { readonly keyFormat: OpenFormat<unknown> }) | undefined
   #assigned: Assigned[] = []
   /** Ended splits that have not been told yet. */
   #toEnd: Assigned[] = []
   #client: LogClient | undefined
   #fetcher: Fetcher | undefined
+  #waiting: WaitingPartitions | undefined
   #committedMs = -Infinity
   #committed = ''
 
-  constructor(options: KafkaOptions<T>, context: SourceContext) {
+  constructor(options: KafkaSourceOptions<T>, context: SourceContext) {
+    const { topic, value, keyFormat = bytes(), event } = options
     this.#options = options
     this.#context = context
+    this.#format = opened(value as Format<T>, { ...context, topic, part: 'value' })
+    this.#keyed = event && {
+      keyFormat: opened(keyFormat, { ...context, topic, part: 'key' }),
+      event: event as KeyedDecoder<T>['event'],
+    }
   }
 
   async open(splits: readonly Split[]): Promise<void> {
     const { topic, isolation = 'read_committed' } = this.#options
+    await Promise.all([this.#format.prepareDecode?.(), this.#keyed?.keyFormat.prepareDecode?.()])
     this.#assigned = splits.map((split) => ({ ...readPosition(split), ended: false }))
     this.#client = await connect(this.#options, this.#context)
     await ensureTopic(this.#client, this.#options)
-    this.#fetcher = new Fetcher(this.#client, { isolation })
+    const fetcher = new Fetcher(this.#client, { isolation })
+    this.#fetcher = fetcher
+    this.#waiting = new WaitingPartitions({
+      poll: () => this.#poll(),
+      assign: (positions) => fetcher.assign(positions),
+      unassign: (partitions) => fetcher.unassign(partitions),
+    })
     this.#toEnd = this.#assigned.filter((one) => one.end !== null && one.offset >= one.end)
     for (const one of this.#toEnd) one.ended = true
     this.#fetcher.assign(
@@ -126,11 +150,13 @@ class KafkaReader<T> implements SourceReader<T> {
     const told = this.#toEnd.pop()
     if (told !== undefined) return emptyBatch(told.split)
     if (this.#assigned.every((one) => one.ended)) return 'end'
-    const fetched = await this.#poll()
+    const fetched = await this.#waiting?.next()
     if (fetched === undefined) return 'end'
     const assigned = this.#assigned.find((one) => one.partition === fetched.partition)
     if (assigned === undefined) return this.poll()
-    const batch = this.#decode(fetched, assigned)
+    const decoded = this.#decode(fetched, assigned)
+    if (decoded === undefined) return this.poll()
+    const batch = this.#batchOf(fetched, assigned, decoded)
     assigned.offset = fetched.nextOffset
     if (assigned.end !== null && assigned.offset >= assigned.end) {
       assigned.ended = true
@@ -192,12 +218,22 @@ class KafkaReader<T> implements SourceReader<T> {
     })
   }
 
-  #decode(fetched: FetchedRecords, assigned: Assigned): SourceBatch<T> {
-    const end = assigned.end ?? Infinity
-    const decoded = decodeFetched(fetched, { format: this.#options.value, end, reject: this.#reject })
+  /** Undefined where a schema is missing: the records come again with it. */
+  #decode(fetched: FetchedRecords, { end }: Assigned): DecodedRecords<T> | undefined {
+    const options = { format: this.#format, keyed: this.#keyed, end: end ?? Infinity, reject: this.#reject }
+    try {
+      return decodeFetched(fetched, options)
+    } catch (error) {
+      if (!(error instanceof SchemaNeeded)) throw error
+      this.#waiting?.setAside(fetched, error.ready)
+      return undefined
+    }
+  }
+
+  #batchOf(fetched: FetchedRecords, { split }: Assigned, decoded: DecodedRecords<T>): SourceBatch<T> {
     const visibleEnd = fetched.lastStableOffset >= 0 ? fetched.lastStableOffset : fetched.highWatermark
     const lag = Math.max(0, visibleEnd - fetched.nextOffset)
-    return { splitId: assigned.split, ...decoded, caughtUp: fetched.caughtUp, lag }
+    return { splitId: split, ...decoded, caughtUp: fetched.caughtUp, lag }
   }
 
   readonly #reject = (record: RejectedRecord): RejectedRecord => {
