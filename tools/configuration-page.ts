@@ -60,8 +60,9 @@ broker:
   num.partitions: 4
 \`\`\`
 
-- \`millrace config check FILE\` names every setting that is wrong, with what was expected; \`millrace config show --all\` shows what a
-  process would have, and where each value comes from.
+- \`millrace config check FILE\` names every setting that is wrong, with what was expected. It reads the certificates, keys
+  and users that the settings name, and asks for signing keys. \`millrace config show --all\` shows what a process would have,
+  and where each value comes from.
 - A text may hold \`\${env:NAME}\`, the value of an environment variable, and \`\${file:PATH}\`, the content of a file: secrets need
   not lie in the configuration.
 - Settings outside of lists have a variable each, with the names in capitals and underscores: \`${variableOf(['log', 'level'])}\`,

@@ -14,7 +14,7 @@ export function addConfig(program: Command): void {
     .command('check')
     .argument('[FILE]', 'default: millrace.config.… in the working directory')
     .description(
-      'Says whether a configuration is right, and names every setting that is not. Starts nothing.',
+      'Says whether a configuration is right, and names every setting that is not. Reads the certificates, keys and users that it names, and asks for signing keys; starts nothing.',
     )
     .addHelpText('after', examples('millrace config check millrace.config.yaml'))
     .action(async (file: string | undefined, _: unknown, command: Command) => {

@@ -1,9 +1,12 @@
 /** Processes that are told by a file, the environment and options what they are. */
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
+import { CertificateAuthority, lacksOpenssl } from '../world/certificates.test-kit.ts'
 import { commandsIn } from './command.test-kit.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'millrace-configuration-'))
@@ -202,5 +205,41 @@ broker:
       /unusable\.yaml:11: broker\.super\.users: super\.users: ada is no principal/,
     ])
       assert.match(unusable.err, said)
+  })
+  it('reads what the settings name: certificates, signing keys, users', { skip: lacksOpenssl }, async () => {
+    using authority = new CertificateAuthority()
+    const [server, other, old] = [
+      authority.issue('/CN=localhost'),
+      authority.issue('/CN=other'),
+      authority.issue('/CN=old', { days: -1 }),
+    ]
+    const keys = createServer((_, response) => response.end('<html>'))
+    await new Promise<void>((resolve) => keys.listen(0, '127.0.0.1', resolve))
+    const { port } = keys.address() as AddressInfo
+    mkdirSync(join(folder, 'broken/log'), { recursive: true })
+    writeFileSync(join(folder, 'broken/log/millrace-users.json'), '{')
+    const rules = [
+      `tls: { certificate: ${server.certificatePath}, key: ${server.keyPath} }`,
+      `tls: { certificate: ${server.certificatePath}, key: ${other.keyPath} }`,
+      `tls: { certificate: ${old.certificatePath}, key: ${old.keyPath} }`,
+      ...['none.json', `http://127.0.0.1:${port}/keys`, 'http://127.0.0.1:1/keys'].map(
+        (jwks) => `sasl: { mechanisms: [OAUTHBEARER], oauthBearer: { jwks: ${jwks} } }`,
+      ),
+    ]
+    const listeners = rules.map((rule, index) => `  - { name: n${index}, listen: ":0", ${rule} }`)
+    writeFileSync(join(folder, 'named.yaml'), `data: broken\nlisteners:\n${listeners.join('\n')}\n`)
+    const { code, err } = await run(['config', 'check', 'named.yaml'])
+    keys.close()
+    assert.equal(code, 1)
+    for (const said of [
+      /6 settings are wrong/,
+      /named\.yaml:4: listeners\[1\]\.tls: .*cannot be used/,
+      /named\.yaml:5: listeners\[2\]\.tls: .*has expired/,
+      /named\.yaml:6: listeners\[3\]\.sasl\.oauthBearer\.jwks: .*none\.json: there is no such file/,
+      /listeners\[4\]\.sasl\.oauthBearer\.jwks: .*no JSON Web Key Set/,
+      /listeners\[5\]\.sasl\.oauthBearer\.jwks: .*no answer over HTTP/,
+      /named\.yaml:1: data: .*list of users/,
+    ])
+      assert.match(err, said)
   })
 })

@@ -31,7 +31,7 @@ export function listenTls(options: TlsListenOptions): Promise<Listener> {
   const places = new FairPlaces<net.Socket>(how.handshakesMax)
   return new Promise((resolve, reject) => {
     const server = tls.createServer({
-      ...contextOf(how.credentials),
+      ...tlsContext(how.credentials),
       requestCert: how.clientCertificate !== 'none',
       // An optional certificate is looked at below: Node would refuse who has none.
       rejectUnauthorized: how.clientCertificate === 'required',
@@ -101,7 +101,7 @@ export function listenTls(options: TlsListenOptions): Promise<Listener> {
       resolve({
         host: address.address,
         port: address.port,
-        setCredentials: (credentials) => server.setSecureContext(contextOf(credentials)),
+        setCredentials: (credentials) => server.setSecureContext(tlsContext(credentials)),
         close: () =>
           new Promise((closed) => {
             server.close()
@@ -135,7 +135,7 @@ function connectionOf(socket: tls.TLSSocket, peerCertificate: Uint8Array | undef
 }
 
 /** What `node:tls` makes a server's context of; throws `MR_TLS_INVALID` when it cannot. */
-function contextOf(credentials: TlsCredentials): tls.SecureContextOptions {
+export function tlsContext(credentials: TlsCredentials): tls.SecureContextOptions {
   const { certificate, key, passphrase, clientCa, minVersion } = credentials
   const context: tls.SecureContextOptions = {
     cert: certificate,

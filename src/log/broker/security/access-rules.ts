@@ -1,3 +1,4 @@
+import { join } from 'node:path/posix'
 import type { Disk } from '../../../world/world.ts'
 import { DurableDocument } from '../../storage/durable-document.ts'
 import {
@@ -18,17 +19,17 @@ export const RULES_MAX_PER_REQUEST = 10_000
 /** Rules that the filters of one request may be held against, all in all: some tens of milliseconds. */
 const COMPARISONS_MAX = 1_000_000
 
-/** The access rules, durable: a change is in force when it is on the device. Kept in `millrace-acls.json`. */
+/** The access rules, durable: a change is in force when it is on the device. In `millrace-acls.json` in the data directory. */
 export class AccessRules {
   readonly #document: DurableDocument<Rules>
   #indexed: Rules | undefined
   #index = new RuleIndex([])
 
   /** Throws `MR_DATA_DIR_DAMAGED` when the file is there but cannot be read. */
-  static open(disk: Disk, path: string): AccessRules {
+  static open(disk: Disk, dataPath: string): AccessRules {
     const document = DurableDocument.open<Rules>({
       disk,
-      path,
+      path: join(dataPath, 'millrace-acls.json'),
       what: 'the list of access rules',
       initial: new Map(),
       parse: parseRules,

@@ -1,4 +1,3 @@
-import { join } from 'node:path/posix'
 import { MillraceError } from '../../../base/millrace-error.ts'
 import type { Report } from '../../../base/report.ts'
 import type { World } from '../../../world/world.ts'
@@ -24,7 +23,7 @@ export function openAuthorizer(options: OpenAuthorizerOptions): Authorizer {
   const { world, dataPath, config, report, metrics } = options
   if (config['authorizer.class.name'] === '') return OPEN_TO_ALL
   const superUsers = superUsersOf(config)
-  const rules = AccessRules.open(world.disk, join(dataPath, 'millrace-acls.json'))
+  const rules = AccessRules.open(world.disk, dataPath)
   return new RuleAuthorizer({
     rules,
     superUsers,

@@ -65,7 +65,7 @@ export class SigningKeys {
     this.#triedMs = this.#nowMs()
     const { place, report } = this.#options
     try {
-      this.#find = createLocalJWKSet(JSON.parse(await this.#text()) as never) as unknown as FindKey
+      this.#find = await readSigningKeys(this.#options)
       this.#loadedMs = this.#nowMs()
       report('debug', 'signing keys read', { place })
     } catch (error) {
@@ -77,27 +77,38 @@ export class SigningKeys {
     }
   }
 
-  async #text(): Promise<string> {
-    const { place, world, ca } = this.#options
-    if (!/^https?:/.test(place)) {
-      const text = readText(world.disk, place)
-      if (text === undefined) throw unavailable(place, 'there is no such file')
-      return text
-    }
-    const { status, body } = await world.network.http({
-      url: place,
-      method: 'GET',
-      headers: { accept: 'application/json' },
-      timeoutMs: TIMEOUT_MS,
-      ...(ca !== undefined && { ca }),
-    })
-    if (status !== 200) throw unavailable(place, `the server answered with status ${status}`)
-    return body
-  }
-
   #nowMs(): number {
     return this.#options.world.clock.monotonicMs()
   }
+}
+
+/** Throws what is wrong with the place, or with what it holds. */
+export async function readSigningKeys(
+  from: Pick<SigningKeysOptions, 'place' | 'ca'> & { readonly world: Pick<World, 'disk' | 'network'> },
+): Promise<FindKey> {
+  const text = await textOf(from)
+  try {
+    return createLocalJWKSet(JSON.parse(text) as never)
+  } catch (error) {
+    throw unavailable(from.place, `this is no JSON Web Key Set: ${messageOf(error)}`)
+  }
+}
+
+async function textOf({ place, world, ca }: Parameters<typeof readSigningKeys>[0]): Promise<string> {
+  if (!/^https?:/.test(place)) {
+    const text = readText(world.disk, place)
+    if (text === undefined) throw unavailable(place, 'there is no such file')
+    return text
+  }
+  const { status, body } = await world.network.http({
+    url: place,
+    method: 'GET',
+    headers: { accept: 'application/json' },
+    timeoutMs: TIMEOUT_MS,
+    ...(ca !== undefined && { ca }),
+  })
+  if (status !== 200) throw unavailable(place, `the server answered with status ${status}`)
+  return body
 }
 
 function unavailable(place: string, why: string): MillraceError {
