@@ -14,7 +14,10 @@ export function addProduce(program: Command): void {
         'Produces every line of standard input as a record, idempotently and with acks=all. Creates the topic if need be.',
       ),
   )
-    .option('--key-separator <TEXT>', 'what stands between key and value in a line; default: no keys')
+    .option(
+      '--key-separator <TEXT>',
+      'what stands between key and value in a line, each of which has to have it; default: no keys',
+    )
     .addOption(
       new Option('--compression <CODEC>').choices(['none', 'gzip', 'snappy', 'lz4', 'zstd']).default('none'),
     )
@@ -25,13 +28,7 @@ export function addProduce(program: Command): void {
     .action(async (topic: string, options: ProduceOptions & ClusterOptions) => {
       if (process.stdin.isTTY) terminal.note(`millrace: a record a line for ${topic}; Ctrl-D ends`)
       const { produceLines } = await import('./produce-lines.ts')
-      const { count, withoutKey } = await withClient(options, (client) =>
-        produceLines(client, topic, process.stdin, options),
-      )
-      if (withoutKey > 0)
-        terminal.note(
-          `millrace: ${withoutKey.toLocaleString('en')} of them ${withoutKey === 1 ? 'has' : 'have'} no key: the line lacks ${JSON.stringify(options.keySeparator)}`,
-        )
+      const count = await withClient(options, (client) => produceLines(client, topic, process.stdin, options))
       if (options.json) terminal.out(JSON.stringify({ topic, records: count }))
       else
         terminal.note(

@@ -70,9 +70,15 @@ describe('a process with a token', () => {
     }
     await ok(['configs', 'delete', 'topic', 'orders', 'retention.ms', '--kafka', kafka])
     await ok(['quotas', 'remove', '--user', 'ada', 'producer_byte_rate', '--kafka', kafka])
-    const produced = await ok(['produce', 'orders', '--key-separator', ':', '--kafka', kafka], {
-      input: 'a:1\nno key\n',
+    const produced = await run(['produce', 'orders', '--key-separator', ':', '--kafka', kafka], {
+      input: 'a:1\nno key\nb:2\n',
     })
-    assert.match(produced.err, /1 of them has no key: the line lacks ":"/)
+    assert.equal(produced.code, 1)
+    assert.match(
+      produced.err,
+      /MR_BAD_RECORD.*line 2 has no key: it lacks ":"\. The lines before it were produced/,
+    )
+    const stored = await ok(['consume', 'orders', '--keys', '--exit', '--kafka', kafka])
+    assert.equal(stored.out, 'a\t1\n')
   })
 })
