@@ -16,12 +16,22 @@ export interface Marker {
 const FIRST_RETRY_MS = 100
 const LONGEST_RETRY_MS = 5_000
 
-/** Writes the control batches that end a transaction, and tells the group coordinators of those that concern offsets. */
+/**
+ * Writes the control batches that end a transaction, and tells the group coordinators of those that concern offsets.
+ *
+ * A marker may be in a partition twice: a process that ends between its writing and the end of the transaction writes it
+ * again when it comes back, as Kafka's coordinators do. The second one ends nothing, so nothing but an offset is used up:
+ * the producer's next transaction begins only when all markers of this one are on the device. While the process runs there is
+ * only one: a partition whose sync has failed takes no second one.
+ */
 export class MarkerWriter {
-  readonly #environment: CoordinatorEnvironment
-  readonly #groups: GroupDriver
+  readonly #environment: Pick<CoordinatorEnvironment, 'clock' | 'logDirectory' | 'report'>
+  readonly #groups: Pick<GroupDriver, 'applyMarker'>
 
-  constructor(environment: CoordinatorEnvironment, groups: GroupDriver) {
+  constructor(
+    environment: Pick<CoordinatorEnvironment, 'clock' | 'logDirectory' | 'report'>,
+    groups: Pick<GroupDriver, 'applyMarker'>,
+  ) {
     this.#environment = environment
     this.#groups = groups
   }
