@@ -231,7 +231,9 @@ export class TransactionalProducer {
       const gone = outcome === 'abort' && answer.errorCode === ErrorCode.INVALID_TXN_STATE
       if (!gone)
         throwIfError(answer.errorCode, { doing: `${outcome} of the transaction ${this.transactionalId}` })
-      if (version2 && answer.producerId >= 0) this.#become(answer)
+      // Writes that were given up may still be on their way; under another epoch they are refused.
+      if (version2 && gone) this.#become(await takeOver(this.#client, this.#options))
+      else if (version2 && answer.producerId >= 0) this.#become(answer)
       else this.#become(this.#identity)
     }
     this.#touched = false

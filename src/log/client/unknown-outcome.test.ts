@@ -15,6 +15,7 @@ import { connectClient, type LogClient } from './client.ts'
 import { decodeRecords, Fetcher } from './fetcher.ts'
 import type { RequestOptions } from './log-client.ts'
 import { createProducer } from './producer.ts'
+import { createTransactionalProducer } from './transaction.ts'
 
 const world = nodeWorld()
 let directory: string
@@ -61,6 +62,11 @@ function withFates(...fates: Fate[]): LogClient {
     }))
     return { responses } as unknown as ProduceResponse as Res
   }
+  return withRequest(request)
+}
+
+/** The client, but for how it asks. */
+function withRequest(request: LogClient['request']): LogClient {
   return new Proxy(client, {
     get: (target, name) => {
       if (name === 'request') return request
@@ -124,4 +130,30 @@ test('what is known not to be stored goes on under another identity', async () =
   const told = await sendFour('refused', 'answered', ErrorCode.MESSAGE_TOO_LARGE)
   assert.deepEqual(told, { a: 'stored', b: 'MR_RECORD_TOO_LARGE', c: 'stored', d: 'stored' })
   assert.deepEqual(await readAll('refused'), ['a', 'c', 'd'])
+})
+
+test('what was written for a transaction that the coordinator does not know when it is aborted is never committed', async () => {
+  const topic = 'given-up'
+  await createTopics(client, [{ name: topic }])
+  await client.topic(topic)
+  let unknown = 1
+  const forgetful = withRequest(async (api, body, options) => {
+    if (api.name === 'EndTxn' && unknown-- > 0)
+      return { errorCode: ErrorCode.INVALID_TXN_STATE, producerId: -1, producerEpoch: -1 } as never
+    return client.request(api, body, options)
+  })
+  const producer = await createTransactionalProducer(forgetful, { transactionalId: topic })
+  for (const [value, end] of [
+    ['aborted', 'abort'],
+    ['committed', 'commit'],
+  ] as const) {
+    producer.begin()
+    producer.send({ topic, partition: 0, value })
+    await producer.flush()
+    await producer[end]()
+  }
+  const fetcher = new Fetcher(client, { isolation: 'read_committed', maxWaitMs: 50 })
+  fetcher.assign([{ topic, partition: 0, offset: 0 }])
+  assert.deepEqual(decodeRecords((await fetcher.poll())!).values.map(String), ['committed'])
+  fetcher.close()
 })

@@ -290,6 +290,23 @@ describe('EndTxn', () => {
     assert.equal(errorOf(tx.end(next, 'commit', 2)), ErrorCode.INVALID_TXN_STATE)
   })
 
+  it('of the next transaction waits for the end under way, and shuts out what was written for it and comes late', () => {
+    for (const outcome of ['commit', 'abort'] as const) {
+      const tx = new Harness()
+      const producer = identity(tx.init())
+      tx.add(producer, 0)
+      const next = identity(tx.end(producer, outcome, 2))
+      // Its markers cannot be written yet; a write of the next transaction waits, and its producer gives it up.
+      assert.equal(tx.add(next, 0), 'wait')
+      assert.equal(tx.end(next, 'abort', 2), 'wait')
+      tx.complete()
+      assert.equal(identity(tx.end(next, 'abort', 2)).producerEpoch, next.producerEpoch + 1)
+      tx.complete()
+      assert.equal(tx.add(next, 0), ErrorCode.PRODUCER_FENCED)
+      assert.deepEqual(tx.markers.at(-1)!.partitions, [])
+    }
+  })
+
   it('of strangers is refused', () => {
     const tx = new Harness()
     assert.equal(

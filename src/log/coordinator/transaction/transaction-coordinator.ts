@@ -197,6 +197,9 @@ export class TransactionCoordinator {
       if (known.producerId !== request.producerId) return refuse(ErrorCode.INVALID_PRODUCER_ID_MAPPING)
       if (known.producerEpoch !== request.producerEpoch) return refuse(ErrorCode.PRODUCER_FENCED)
     }
+    // Under the epoch that the end under way has given out: this one ends what comes after it, and so waits for it.
+    if (isPrepared(known.status) && known.clientVersion >= 2 && bumpsEpoch && !retried)
+      return { kind: 'wait' }
     switch (known.status) {
       case 'Ongoing':
         if (retried) return refuse(ErrorCode.PRODUCER_FENCED)
