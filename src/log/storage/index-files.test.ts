@@ -16,7 +16,7 @@ describe('index files', () => {
     machine = simulatedWorld().machine
     disk = machine.world.disk
     disk.makeDirectory('/data')
-    file = new OpenFiles(disk, 10).file('/data/index')
+    file = new OpenFiles(disk, 10).file('/data', 'index')
   })
 
   it('the offset index finds the batch at or before an offset, in memory and on disk', () => {
@@ -95,7 +95,7 @@ describe('index files', () => {
 
   it('no more files are open than allowed, and a closed one opens again', () => {
     const files = new OpenFiles(disk, 3)
-    const many = Array.from({ length: 20 }, (_, index) => files.file(`/data/file-${index}`))
+    const many = Array.from({ length: 20 }, (_, index) => files.file('/data', `file-${index}`))
     for (const [index, each] of many.entries()) {
       each.create()
       each.write([Buffer.from(`content ${index}`)], 0)
@@ -106,6 +106,6 @@ describe('index files', () => {
       const length = each.read(target, 0)
       assert.equal(target.toString('utf8', 0, length), `content ${index}`)
     }
-    assert.throws(() => files.file('/data/none').read(Buffer.alloc(1), 0), /MR_DISK_IO/)
+    assert.throws(() => files.file('/data', 'none').read(Buffer.alloc(1), 0), /MR_DISK_IO/)
   })
 })

@@ -25,8 +25,9 @@ const COLD_BYTES = 67_108_864
 export class LogReader {
   readonly #segments: LogSegments
   readonly #recent: RecentBatches
-  readonly #cursorOffsets = new Float64Array(CURSORS).fill(-1)
-  readonly #cursorPositions = new Float64Array(CURSORS)
+  /** Empty until somebody reads: two arrays for each of many idle partitions are more than the rest of a reader. */
+  readonly #cursorOffsets: number[] = []
+  readonly #cursorPositions: number[] = []
   readonly #clock: Pick<Clock, 'monotonicMs'>
   #nextCursor = 0
   /** How much is still to be preloaded before a read is trusted to find it in memory. */
@@ -85,7 +86,9 @@ export class LogReader {
 
   /** To be called when batches have moved: places that are remembered are not theirs any more. */
   forgetPlaces(): void {
-    this.#cursorOffsets.fill(-1)
+    this.#cursorOffsets.length = 0
+    this.#cursorPositions.length = 0
+    this.#nextCursor = 0
   }
 
   #locate(segment: Segment, offset: number): number {

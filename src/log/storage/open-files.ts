@@ -1,3 +1,4 @@
+import { join } from 'node:path/posix'
 import type { Disk, DiskFile } from '../../world/world.ts'
 
 /**
@@ -18,8 +19,8 @@ export class OpenFiles {
   }
 
   /** A file that is opened on first use. */
-  file(path: string): LogFile {
-    return new LogFile(this, path)
+  file(directory: string, name: string): LogFile {
+    return new LogFile(this, directory, name)
   }
 
   get openCount(): number {
@@ -50,15 +51,22 @@ export class OpenFiles {
 
 /** One file of the log; the same object for as long as the log knows the file, open or not. */
 export class LogFile {
-  readonly path: string
   readonly #files: OpenFiles
+  readonly #directory: string
+  readonly #name: string
   #handle: DiskFile | undefined
   #mayCreate = false
   lastUse = 0
 
-  constructor(files: OpenFiles, path: string) {
+  constructor(files: OpenFiles, directory: string, name: string) {
     this.#files = files
-    this.path = path
+    this.#directory = directory
+    this.#name = name
+  }
+
+  /** Put together when it is needed: there are several files to a partition, and the path of each is 100 bytes and more. */
+  get path(): string {
+    return join(this.#directory, this.#name)
   }
 
   /** Creates the file if it does not exist. */

@@ -1,4 +1,7 @@
 import { join } from 'node:path/posix'
+import { AtomicFile } from './atomic-file.ts'
+import { encodeLeaderEpochs } from './checkpoint-files.ts'
+import type { LeaderEpochs } from './leader-epochs.ts'
 import { LogReader } from './log-reader.ts'
 import type { LogSegments } from './log-segments.ts'
 import type { PartitionContext } from './partition-context.ts'
@@ -29,6 +32,8 @@ export class PartitionFiles {
   readonly #path: string
   readonly #config: () => TopicConfig
   readonly #producers: ProducerStates
+  readonly #leaderEpochs: LeaderEpochs
+  #leaderEpochFile: AtomicFile | undefined
   readonly #recent: RecentBatches
   readonly #onSnapshotFailed: (error: unknown) => void
   /** Rolled, and not yet on the device as a whole. */
@@ -54,6 +59,7 @@ export class PartitionFiles {
     this.#path = path
     this.#config = options.config
     this.#producers = opened.producers
+    this.#leaderEpochs = opened.leaderEpochs
     this.#onSnapshotFailed = options.onSnapshotFailed
     this.segments = opened.segments
     this.snapshots = new ProducerSnapshots({
@@ -138,6 +144,21 @@ export class PartitionFiles {
       this.#unsynced = []
       await Promise.all(syncs)
     }
+  }
+
+  /** Resolves when the leader epochs of a moment after this call are on the device. */
+  saveLeaderEpochs(): Promise<void> {
+    this.#leaderEpochFile ??= new AtomicFile({
+      disk: this.#context.files.disk,
+      path: join(this.#path, 'leader-epoch-checkpoint'),
+      render: () => encodeLeaderEpochs(this.#leaderEpochs.all()),
+    })
+    return this.#leaderEpochFile.save()
+  }
+
+  /** Resolves when no save is under way. */
+  async idle(): Promise<void> {
+    await this.#leaderEpochFile?.idle()
   }
 
   /** Removes the segments below the one that begins at `offset`; returns how many. */

@@ -1,4 +1,3 @@
-import { join } from 'node:path/posix'
 import { assert } from '../../base/assert.ts'
 import { messageOf, MillraceError } from '../../base/millrace-error.ts'
 import type { ReportLevel } from '../../base/report.ts'
@@ -11,16 +10,20 @@ import {
   setLogAppendTime,
   setPartitionLeaderEpoch,
 } from '../protocol/record-batch.ts'
-import { AtomicFile } from './atomic-file.ts'
 import { LogCompaction } from './compaction/log-compaction.ts'
-import { encodeLeaderEpochs } from './checkpoint-files.ts'
 import { GroupCommit } from './group-commit.ts'
 import type { LeaderEpochs } from './leader-epochs.ts'
-import type { ReadBuffers } from './log-reader.ts'
 import type { PartitionContext } from './partition-context.ts'
 import { PartitionFiles } from './partition-files.ts'
 import type { OpenedPartition } from './partition-recovery.ts'
-import { type AppendResult, answerTo, appendedAt, type ReadResult, refusedBy } from './partition-results.ts'
+import {
+  type AppendResult,
+  answerTo,
+  appendedAt,
+  type ReadOptions,
+  type ReadResult,
+  refusedBy,
+} from './partition-results.ts'
 import { applyMarker } from './producer-replay.ts'
 import type { BatchOrigin, OpenTransaction, ProducerState, ProducerStates } from './producer-states.ts'
 import { expiredSegments } from './retention.ts'
@@ -50,11 +53,14 @@ export class PartitionLog {
   readonly #files: PartitionFiles
   readonly #producers: ProducerStates
   readonly #leaderEpochs: LeaderEpochs
-  readonly #leaderEpochFile: AtomicFile
   readonly #commit: GroupCommit
-  readonly #deletion: SegmentDeletion
-  readonly #compaction: LogCompaction
-  readonly #listeners = new Set<() => void>()
+  // Made when they are first needed, as most partitions of a large log are idle and have one segment.
+  #deletion: SegmentDeletion | undefined
+  #compaction: LogCompaction | undefined
+  /** Where compaction was when the log was opened. */
+  readonly #openedCleanedTo: number
+  /** Replaced, not changed, so that those who are being told may come and go. */
+  #listeners: readonly (() => void)[] = NOBODY
   #config: TopicConfig
   #endOffset: number
   /** Recovery took something away from the end of the log. */
@@ -96,27 +102,7 @@ export class PartitionLog {
     this.#logStartOffset = opened.logStartOffset
     this.#metadataDirty = options.created
     if (this.#leaderEpochs.all().length === 0) this.#leaderEpochs.begin(0, opened.logStartOffset)
-    this.#leaderEpochFile = new AtomicFile({
-      disk: options.context.files.disk,
-      path: join(options.path, 'leader-epoch-checkpoint'),
-      render: () => encodeLeaderEpochs(this.#leaderEpochs.all()),
-    })
-    this.#deletion = new SegmentDeletion({
-      files: this.#files,
-      isWritable: () => this.refusal === undefined,
-      settle: () => this.settle(),
-      moveStart: (offset) => this.#moveStart(offset),
-      startSaved: () => this.#context.logStartsSaved(),
-      onFailure: (reason) => this.#report('warn', 'segments were not deleted', { reason }),
-    })
-    this.#compaction = new LogCompaction({
-      ...options,
-      files: this.#files,
-      producers: this.#producers,
-      config: () => this.#config,
-      log: this,
-      onBroken: (reason) => this.#refuse(`compaction was interrupted: ${reason}`),
-    })
+    this.#openedCleanedTo = options.cleanedTo
     this.#commit = new GroupCommit(opened.durableOffset, {
       place: { topic: options.topic, partition: options.partition },
       endOffset: () => this.#endOffset,
@@ -154,7 +140,7 @@ export class PartitionLog {
 
   /** Compaction has been below. */
   get cleanedTo(): number {
-    return this.#compaction.cleanedTo
+    return this.#compaction?.cleanedTo ?? this.#openedCleanedTo
   }
 
   /** Bytes of all segment files. */
@@ -230,15 +216,7 @@ export class PartitionLog {
    * that a power cut could take back; nobody syncs on its behalf, so whoever serves it calls `sync` when
    * `durableOffset` holds it up. Throws `MR_DISK_IO` when the device fails, `MR_PARTITION_CLOSED` after deletion.
    */
-  read(options: {
-    readonly offset: number
-    readonly maxBytes: number
-    readonly isolation: 'read_uncommitted' | 'read_committed'
-    /** Gives the first batch even when it is larger than `maxBytes`. */
-    readonly minOneBatch: boolean
-    /** Where to read into; `records` may lie there. Default: memory of its own for each read. */
-    readonly buffers?: ReadBuffers
-  }): ReadResult {
+  read(options: ReadOptions): ReadResult {
     if (this.#ended !== undefined) throw this.#ended
     const { offset, maxBytes, minOneBatch, buffers } = options
     const bounds = {
@@ -247,24 +225,13 @@ export class PartitionLog {
       logStartOffset: this.#logStartOffset,
     }
     if (offset < this.#logStartOffset || offset > this.#endOffset) return { kind: 'out-of-range', ...bounds }
-    if (options.isolation === 'read_uncommitted') {
-      const { records } = this.#files.reader.read({
-        offset,
-        upperOffset: this.#endOffset,
-        maxBytes,
-        minOneBatch,
-        buffers,
-      })
-      return { kind: 'data', records, abortedTransactions: null, ...bounds }
-    }
-    const upperOffset = Math.min(bounds.lastStableOffset, this.durableOffset)
-    const { records, nextOffset } = this.#files.reader.read({
-      offset,
-      upperOffset,
-      maxBytes,
-      minOneBatch,
-      buffers,
-    })
+    const committedOnly = options.isolation === 'read_committed'
+    const upperOffset = committedOnly
+      ? Math.min(bounds.lastStableOffset, this.durableOffset)
+      : bounds.highWatermark
+    const wanted = { offset, upperOffset, maxBytes, minOneBatch, buffers }
+    const { records, nextOffset } = this.#files.reader.read(wanted)
+    if (!committedOnly) return { kind: 'data', records, abortedTransactions: null, ...bounds }
     const abortedTransactions =
       records.length === 0 ? [] : this.#files.abortedTransactions({ from: offset, to: nextOffset })
     return { kind: 'data', records, abortedTransactions, ...bounds }
@@ -287,8 +254,10 @@ export class PartitionLog {
 
   /** Calls back after every append, after records became durable, and when the log start moved. Returns what ends it. */
   onAdvance(callback: () => void): () => void {
-    this.#listeners.add(callback)
-    return () => this.#listeners.delete(callback)
+    this.#listeners = [...this.#listeners, callback]
+    return () => {
+      this.#listeners = this.#listeners.filter((each) => each !== callback)
+    }
   }
 
   /** The first record whose timestamp (ms) is the given one or later, looked for inside compressed batches. */
@@ -327,7 +296,7 @@ export class PartitionLog {
     if (offset < 0 || offset > this.#endOffset) return false
     if (offset <= this.#logStartOffset) return true
     this.#moveStart(offset)
-    void this.#deletion.run(() => this.#expired({ retentionMs: -1, retentionBytes: -1, nowMs: 0 }))
+    void this.#deleting().run(() => this.#expired({ retentionMs: -1, retentionBytes: -1, nowMs: 0 }))
     return true
   }
 
@@ -343,12 +312,14 @@ export class PartitionLog {
       : { retentionMs: -1, retentionBytes: -1, nowMs }
     const expired = (): number => this.#expired(limits)
     if (this.refusal === undefined && expired() === this.#files.segments.count) this.#tryRoll(nowMs)
-    return await this.#deletion.run(expired)
+    return expired() === 0 ? 0 : await this.#deleting().run(expired)
   }
 
   /** Compacts the closed segments when it is time (`cleanup.policy=compact`); resolves with the bytes that it freed. */
-  compact(nowMs: number): Promise<number> {
-    return this.#deletion.exclusively(() => this.#compaction.run(nowMs))
+  async compact(nowMs: number): Promise<number> {
+    const isDue =
+      this.#config.cleanupCompacts || this.#files.segments.all().some(({ isSwapped }) => isSwapped)
+    return isDue ? await this.#deleting().exclusively(() => this.#compacting().run(nowMs)) : 0
   }
 
   /** Makes sure that what was found or changed outside of appends is on the device: after recovery, before closing. */
@@ -392,7 +363,7 @@ export class PartitionLog {
     } catch (error) {
       this.#report('error', 'partition could not be closed in order', { reason: messageOf(error) })
     }
-    await Promise.all([this.#deletion.idle(), this.#leaderEpochFile.idle()])
+    await Promise.all([this.#deletion?.idle(), this.#files.idle()])
     this.#closeFiles()
     return clean
   }
@@ -464,16 +435,43 @@ export class PartitionLog {
   }
 
   async #syncMetadata(): Promise<void> {
-    const metadata = this.#context.files.file(join(this.path, 'partition.metadata'))
-    await Promise.all([this.#context.topicsSynced(), metadata.sync(), this.#leaderEpochFile.save()])
+    const metadata = this.#context.files.file(this.path, 'partition.metadata')
+    await Promise.all([this.#context.topicsSynced(), metadata.sync(), this.#files.saveLeaderEpochs()])
     metadata.close()
     this.#metadataDirty = false
+  }
+
+  #deleting(): SegmentDeletion {
+    this.#deletion ??= new SegmentDeletion({
+      files: this.#files,
+      isWritable: () => this.refusal === undefined,
+      settle: () => this.settle(),
+      moveStart: (offset) => this.#moveStart(offset),
+      startSaved: () => this.#context.logStartsSaved(),
+      onFailure: (reason) => this.#report('warn', 'segments were not deleted', { reason }),
+    })
+    return this.#deletion
+  }
+
+  #compacting(): LogCompaction {
+    this.#compaction ??= new LogCompaction({
+      topic: this.topic,
+      partition: this.partition,
+      context: this.#context,
+      files: this.#files,
+      producers: this.#producers,
+      cleanedTo: this.#openedCleanedTo,
+      config: () => this.#config,
+      log: this,
+      onBroken: (reason) => this.#refuse(`compaction was interrupted: ${reason}`),
+    })
+    return this.#compaction
   }
 
   #moveStart(offset: number): void {
     if (offset <= this.#logStartOffset) return
     this.#logStartOffset = offset
-    if (this.#leaderEpochs.advanceStartTo(offset)) this.#leaderEpochFile.save().catch(ignoreReported)
+    if (this.#leaderEpochs.advanceStartTo(offset)) this.#files.saveLeaderEpochs().catch(ignoreReported)
     this.#notify()
   }
 
@@ -489,6 +487,8 @@ export class PartitionLog {
     this.#context.report(level, event, { topic: this.topic, partition: this.partition, ...fields })
   }
 }
+
+const NOBODY: readonly (() => void)[] = []
 
 /** For work that nobody waits for; its failure is reported and kept where it happens. */
 function ignoreReported(): void {}

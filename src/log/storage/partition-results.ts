@@ -1,5 +1,6 @@
 import type { MillraceError } from '../../base/millrace-error.ts'
 import { ErrorCode } from '../protocol/error-code.ts'
+import type { ReadBuffers } from './log-reader.ts'
 import type { ProducerVerdict } from './producer-states.ts'
 import type { AbortedTransaction } from './transaction-index.ts'
 
@@ -26,6 +27,16 @@ export interface LogBounds {
   readonly highWatermark: number
   readonly lastStableOffset: number
   readonly logStartOffset: number
+}
+
+export interface ReadOptions {
+  readonly offset: number
+  readonly maxBytes: number
+  readonly isolation: 'read_uncommitted' | 'read_committed'
+  /** Gives the first batch even when it is larger than `maxBytes`. */
+  readonly minOneBatch: boolean
+  /** Where to read into; `records` may lie there. Default: memory of its own for each read. */
+  readonly buffers?: ReadBuffers
 }
 
 export type ReadResult =

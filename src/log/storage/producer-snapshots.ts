@@ -1,4 +1,3 @@
-import { join } from 'node:path/posix'
 import type { LogFile, OpenFiles } from './open-files.ts'
 import { encodeProducerSnapshot } from './producer-snapshot.ts'
 import type { ProducerStates } from './producer-states.ts'
@@ -12,9 +11,9 @@ export class ProducerSnapshots {
   readonly #files: OpenFiles
   readonly #directory: string
   /** Ascending. */
-  #offsets: number[]
-  /** Files that are not on the device yet, by offset. */
-  readonly #unsynced = new Map<number, LogFile>()
+  #offsets: readonly number[]
+  /** Files that are not on the device yet, by offset; made with the first, as most partitions have none. */
+  #unsynced: Map<number, LogFile> | undefined
 
   /** A snapshot that every recovery can begin with; -1 before one is known. */
   #coveredTo = -1
@@ -28,8 +27,8 @@ export class ProducerSnapshots {
   }) {
     this.#files = options.files
     this.#directory = options.directory
-    this.#offsets = [...options.offsets]
-    if (!options.synced) for (const offset of this.#offsets) this.#unsynced.set(offset, this.#file(offset))
+    this.#offsets = options.offsets
+    if (!options.synced) for (const offset of this.#offsets) this.#mustSync(offset, this.#file(offset))
   }
 
   /** Writes the producers as they are at `offset`. Throws what the disk throws, and leaves no file then. */
@@ -45,8 +44,8 @@ export class ProducerSnapshots {
       file.remove()
       throw error
     }
-    this.#offsets.push(offset)
-    this.#unsynced.set(offset, file)
+    this.#offsets = [...this.#offsets, offset]
+    this.#mustSync(offset, file)
   }
 
   /**
@@ -54,15 +53,15 @@ export class ProducerSnapshots {
    * any recovery finds knows it. That is one of exactly this offset, or one further up from which recovery points on lie.
    */
   coverStartAt(offset: number): boolean {
-    return offset <= this.#coveredTo || (this.#offsets.includes(offset) && !this.#unsynced.has(offset))
+    return offset <= this.#coveredTo || (this.#offsets.includes(offset) && !this.#isUnsynced(offset))
   }
 
   async sync(): Promise<void> {
-    const files = [...this.#unsynced]
+    const files = [...(this.#unsynced ?? [])]
     await Promise.all(files.map(([, file]) => file.sync()))
     for (const [offset, file] of files) {
       file.close()
-      if (this.#unsynced.get(offset) === file) this.#unsynced.delete(offset)
+      if (this.#unsynced?.get(offset) === file) this.#unsynced.delete(offset)
     }
   }
 
@@ -71,7 +70,7 @@ export class ProducerSnapshots {
    * on the device.
    */
   prune(offset: number): void {
-    const newest = this.#offsets.findLast((each) => each <= offset && !this.#unsynced.has(each))
+    const newest = this.#offsets.findLast((each) => each <= offset && !this.#isUnsynced(each))
     if (newest === undefined) return
     this.#coveredTo = Math.max(this.#coveredTo, newest)
     for (const old of this.#offsets.filter((each) => each < newest)) {
@@ -89,16 +88,25 @@ export class ProducerSnapshots {
   }
 
   close(): void {
-    for (const file of this.#unsynced.values()) file.close()
+    for (const file of this.#unsynced?.values() ?? []) file.close()
   }
 
   #forget(offset: number): void {
     this.#offsets = this.#offsets.filter((each) => each !== offset)
-    this.#unsynced.get(offset)?.close()
-    this.#unsynced.delete(offset)
+    this.#unsynced?.get(offset)?.close()
+    this.#unsynced?.delete(offset)
+  }
+
+  #mustSync(offset: number, file: LogFile): void {
+    this.#unsynced ??= new Map()
+    this.#unsynced.set(offset, file)
+  }
+
+  #isUnsynced(offset: number): boolean {
+    return this.#unsynced?.has(offset) === true
   }
 
   #file(offset: number): LogFile {
-    return this.#files.file(join(this.#directory, segmentFileName(offset, 'snapshot')))
+    return this.#files.file(this.#directory, segmentFileName(offset, 'snapshot'))
   }
 }

@@ -69,24 +69,25 @@ interface MutableState {
 }
 
 export class ProducerStates {
-  readonly #producers = new Map<number, MutableState>()
+  /** Both are made when they are first needed: most partitions know no producer, and empty maps are 200 bytes each. */
+  #producers: Map<number, MutableState> | undefined
   /** Open transactions by producer; insertion order is the order of their first offsets. */
-  readonly #open = new Map<number, MutableState>()
+  #open: Map<number, MutableState> | undefined
 
   get size(): number {
-    return this.#producers.size
+    return this.#producers?.size ?? 0
   }
 
   producers(): Iterable<ProducerState> {
-    return this.#producers.values()
+    return this.#producers?.values() ?? []
   }
 
   producer(producerId: number): ProducerState | undefined {
-    return this.#producers.get(producerId)
+    return this.#producers?.get(producerId)
   }
 
   openTransactions(): OpenTransaction[] {
-    return [...this.#open.values()].map((state) => ({
+    return [...(this.#open?.values() ?? [])].map((state) => ({
       producerId: state.producerId,
       producerEpoch: state.producerEpoch,
       firstOffset: state.transactionFirstOffset,
@@ -95,6 +96,7 @@ export class ProducerStates {
 
   /** First offset of the oldest open transaction, leaving out one producer's if given; undefined when there is none. */
   oldestOpenOffset(exceptProducerId?: number): number | undefined {
+    if (this.#open === undefined) return undefined
     for (const [producerId, state] of this.#open) {
       if (producerId !== exceptProducerId) return state.transactionFirstOffset
     }
@@ -111,7 +113,7 @@ export class ProducerStates {
         `sequence ${header.baseSequence} with producer id ${header.producerId}`,
       )
     }
-    const state = this.#producers.get(header.producerId)
+    const state = this.#producers?.get(header.producerId)
     if (state === undefined) {
       if (origin !== 'client-with-epochs' || header.baseSequence === 0) return ACCEPTED
       return rejected(
@@ -136,7 +138,7 @@ export class ProducerStates {
 
   /** Whether an end-of-transaction marker may be appended. */
   checkMarker(marker: MarkerOrigin): ProducerVerdict {
-    const state = this.#producers.get(marker.producerId)
+    const state = this.#producers?.get(marker.producerId)
     if (state === undefined) return ACCEPTED
     if (marker.producerEpoch < state.producerEpoch) {
       return rejected(
@@ -170,6 +172,7 @@ export class ProducerStates {
     }
     if (isTransactional(header.attributes) && state.transactionFirstOffset < 0) {
       state.transactionFirstOffset = placed.baseOffset
+      this.#open ??= new Map()
       this.#open.set(header.producerId, state)
     }
   }
@@ -181,16 +184,18 @@ export class ProducerStates {
     state.coordinatorEpoch = marker.coordinatorEpoch
     state.lastSeenMs = marker.nowMs
     state.transactionFirstOffset = -1
-    this.#open.delete(marker.producerId)
+    this.#open?.delete(marker.producerId)
     return firstOffset < 0 ? undefined : firstOffset
   }
 
   /** Forgets producers that were silent for longer than `expirationMs` and have no open transaction. */
   expire(nowMs: number, expirationMs: number): number {
+    const producers = this.#producers
+    if (producers === undefined) return 0
     let count = 0
-    for (const state of this.#producers.values()) {
+    for (const state of producers.values()) {
       if (state.transactionFirstOffset < 0 && nowMs - state.lastSeenMs >= expirationMs) {
-        this.#producers.delete(state.producerId)
+        producers.delete(state.producerId)
         count++
       }
     }
@@ -199,19 +204,19 @@ export class ProducerStates {
 
   /** Puts back a producer from a snapshot; snapshots hold each producer once. */
   restore(saved: ProducerState): void {
+    this.#producers ??= new Map()
     this.#producers.set(saved.producerId, { ...saved, batches: [...saved.batches] })
   }
 
   /** To be called after the last `restore`: brings the open transactions into the order of their first offsets. */
   restored(): void {
-    const open = [...this.#producers.values()].filter((state) => state.transactionFirstOffset >= 0)
+    const open = [...(this.#producers?.values() ?? [])].filter((state) => state.transactionFirstOffset >= 0)
     open.sort((a, b) => a.transactionFirstOffset - b.transactionFirstOffset)
-    this.#open.clear()
-    for (const state of open) this.#open.set(state.producerId, state)
+    this.#open = open.length === 0 ? undefined : new Map(open.map((state) => [state.producerId, state]))
   }
 
   #stateFor(producerId: number, producerEpoch: number): MutableState {
-    let state = this.#producers.get(producerId)
+    let state = this.#producers?.get(producerId)
     if (state === undefined) {
       state = {
         producerId,
@@ -221,6 +226,7 @@ export class ProducerStates {
         transactionFirstOffset: -1,
         batches: [],
       }
+      this.#producers ??= new Map()
       this.#producers.set(producerId, state)
     } else if (state.producerEpoch !== producerEpoch) {
       state.producerEpoch = producerEpoch

@@ -26,8 +26,6 @@ export function mustRoll(
     ? Math.min(config.segmentMs, config.maxCompactionLagMs)
     : config.segmentMs
   if (spanMs > limitMs) return true
-  const indexLimitBytes = config.segmentIndexBytes - INDEX_ENTRY_BYTES_MAX
-  if (active.offsetIndex.sizeBytes > indexLimitBytes || active.timeIndex.sizeBytes > indexLimitBytes)
-    return true
+  if (active.indexBytes > config.segmentIndexBytes - INDEX_ENTRY_BYTES_MAX) return true
   return next.lastOffset - active.baseOffset > MAX_RELATIVE_OFFSET
 }

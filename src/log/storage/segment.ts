@@ -1,4 +1,3 @@
-import { join } from 'node:path/posix'
 import { BATCH_HEADER_BYTES, type BatchHeader } from '../protocol/record-batch.ts'
 import { BatchScanner } from './batch-scanner.ts'
 import { damagedLog } from './damaged-log.ts'
@@ -21,13 +20,15 @@ const REWRITE_CHUNK_BYTES = 1024 * 1024
 export class Segment {
   readonly baseOffset: number
   readonly log: LogFile
-  readonly transactions: TransactionIndex
   readonly createdMs: number
   sizeBytes: number
   readonly #place: SegmentPlace
-  readonly #indexIntervalBytes: () => number
+  /** Whether the indexes have no entries yet, whatever their files hold: they are made with the first. */
+  #isUnindexed = false
   #offsetIndex: OffsetIndex | undefined
   #timeIndex: TimeIndex | undefined
+  readonly #hasTransactions: boolean
+  #transactions: TransactionIndex | undefined
   #bytesSinceIndexEntry = 0
   /** Largest timestamp and the last offset of the first batch that has it; known once the time index is open. */
   #maxTimestampMs = -1
@@ -41,10 +42,8 @@ export class Segment {
   ) {
     this.#place = place
     this.baseOffset = place.baseOffset
-    this.#indexIntervalBytes = place.indexIntervalBytes
+    this.#hasTransactions = state.hasTransactions
     this.log = this.#file('log')
-    const transactionFile = this.#file('txnindex')
-    this.transactions = new TransactionIndex(transactionFile, state.hasTransactions ? 'on disk' : 'absent')
     this.sizeBytes = state.sizeBytes
     this.createdMs = state.createdMs
   }
@@ -66,6 +65,21 @@ export class Segment {
     return new Segment(place, { ...state, createdMs: state.modifiedMs })
   }
 
+  /** Whether it is the outcome of a compaction that has not got its name yet. */
+  get isSwapped(): boolean {
+    return this.#place.suffix === '.swap'
+  }
+
+  /** Bytes of the larger one of the two indexes that grow with the log. */
+  get indexBytes(): number {
+    return this.#isUnindexed ? 0 : Math.max(this.offsetIndex.sizeBytes, this.timeIndex.sizeBytes)
+  }
+
+  get transactions(): TransactionIndex {
+    const state = this.#hasTransactions ? 'on disk' : 'absent'
+    return (this.#transactions ??= new TransactionIndex(this.#file('txnindex'), state))
+  }
+
   get offsetIndex(): OffsetIndex {
     if (this.#offsetIndex === undefined) this.#openIndexes()
     return this.#offsetIndex!
@@ -78,14 +92,8 @@ export class Segment {
 
   /** Largest timestamp of a record, −1 when there is none. */
   get maxTimestampMs(): number {
-    if (this.#timeIndex === undefined) this.#openIndexes()
+    if (this.#timeIndex === undefined && !this.#isUnindexed) this.#openIndexes()
     return this.#maxTimestampMs
-  }
-
-  /** Last offset of the first batch with the largest timestamp. */
-  get maxTimestampOffset(): number {
-    if (this.#timeIndex === undefined) this.#openIndexes()
-    return this.#maxTimestampOffset
   }
 
   /** Largest timestamp of the first batch, undefined in an empty segment. It says when the segment is to be rolled. */
@@ -139,7 +147,8 @@ export class Segment {
    * `MR_LOG_DAMAGED` when what lies before cannot be read.
    */
   positionOf(offset: number): number {
-    const found = this.#positionFrom(this.offsetIndex.positionFor(offset), offset)
+    const start = this.#isUnindexed ? 0 : this.offsetIndex.positionFor(offset)
+    const found = this.#positionFrom(start, offset)
     if (found !== undefined) return found
     // The index leads astray: its file is damaged. What it says is in the log too.
     this.#rebuildIndexes()
@@ -162,7 +171,8 @@ export class Segment {
 
   /** The offset after the last record, undefined when the file does not end with a whole batch. Looks only behind the last index entry. */
   readNextOffset(): number | undefined {
-    const scanner = this.scan({ start: this.offsetIndex.lastPosition(), chunkBytes: 4096 })
+    const start = this.#isUnindexed ? 0 : this.offsetIndex.lastPosition()
+    const scanner = this.scan({ start, chunkBytes: 4096 })
     let next = this.baseOffset
     for (let header = scanner.next(); header !== undefined; header = scanner.next())
       next = header.baseOffset + header.lastOffsetDelta + 1
@@ -203,10 +213,10 @@ export class Segment {
 
   /** Writes the indexes out whole, the largest timestamp last, as a closed segment has them. */
   seal(): void {
-    if (this.#offsetIndex === undefined || this.#timeIndex === undefined) return
-    this.#timeIndex.append(this.#maxTimestampMs, this.#maxTimestampOffset)
-    this.#offsetIndex.seal()
-    this.#timeIndex.seal()
+    if (this.#offsetIndex === undefined && !this.#isUnindexed) return
+    this.timeIndex.append(this.#maxTimestampMs, this.#maxTimestampOffset)
+    this.offsetIndex.seal()
+    this.timeIndex.seal()
     this.transactions.seal()
   }
 
@@ -216,14 +226,14 @@ export class Segment {
   }
 
   async syncIndexes(): Promise<void> {
-    await Promise.all([this.transactions.sync(), this.#offsetIndex?.sync(), this.#timeIndex?.sync()])
+    await Promise.all([this.#transactions?.sync(), this.#offsetIndex?.sync(), this.#timeIndex?.sync()])
   }
 
   close(): void {
     this.log.close()
     this.#offsetIndex?.close()
     this.#timeIndex?.close()
-    this.transactions.close()
+    this.#transactions?.close()
   }
 
   /** Deletes the files, the log first: what else is left by a crash is then known to be an orphan. */
@@ -246,7 +256,7 @@ export class Segment {
       this.#maxTimestampOffset = batch.lastOffset
     }
     this.#firstTimestampMs ??= batch.maxTimestampMs
-    if (this.#bytesSinceIndexEntry > this.#indexIntervalBytes()) {
+    if (this.#bytesSinceIndexEntry > this.#place.indexIntervalBytes()) {
       this.offsetIndex.append(batch.lastOffset, batch.position)
       this.timeIndex.append(this.#maxTimestampMs, this.#maxTimestampOffset)
       this.#bytesSinceIndexEntry = 0
@@ -254,12 +264,13 @@ export class Segment {
     this.#bytesSinceIndexEntry += batch.sizeBytes
   }
 
+  /** The indexes hold nothing from now on, whatever their files do. */
   #startIndexes(): void {
-    const { offsetFile, timeFile } = this.#indexFiles()
     this.#offsetIndex?.close()
     this.#timeIndex?.close()
-    this.#offsetIndex = OffsetIndex.empty(offsetFile, this.baseOffset)
-    this.#timeIndex = TimeIndex.empty(timeFile, this.baseOffset)
+    this.#offsetIndex = undefined
+    this.#timeIndex = undefined
+    this.#isUnindexed = true
     this.#bytesSinceIndexEntry = 0
     this.#maxTimestampMs = -1
     this.#maxTimestampOffset = -1
@@ -267,7 +278,14 @@ export class Segment {
   }
 
   #openIndexes(): void {
-    const { offsetFile, timeFile } = this.#indexFiles()
+    const offsetFile = this.#file('index')
+    const timeFile = this.#file('timeindex')
+    if (this.#isUnindexed) {
+      this.#isUnindexed = false
+      this.#offsetIndex = OffsetIndex.empty(offsetFile, this.baseOffset)
+      this.#timeIndex = TimeIndex.empty(timeFile, this.baseOffset)
+      return
+    }
     const offsetIndex = OffsetIndex.load(offsetFile, {
       baseOffset: this.baseOffset,
       logSizeBytes: this.sizeBytes,
@@ -301,14 +319,7 @@ export class Segment {
     const { files, directory, baseOffset, suffix = '' } = this.#place
     const name = segmentFileName(baseOffset, kind)
     // While a compaction's outcome takes the place of what it was made from, its indexes have their names first.
-    return files.file(join(directory, suffix === '.swap' && kind !== 'log' ? name : name + suffix))
-  }
-
-  #indexFiles(): { readonly offsetFile: LogFile; readonly timeFile: LogFile } {
-    return {
-      offsetFile: this.#file('index'),
-      timeFile: this.#file('timeindex'),
-    }
+    return files.file(directory, suffix === '.swap' && kind !== 'log' ? name : name + suffix)
   }
 }
 

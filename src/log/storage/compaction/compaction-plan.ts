@@ -61,7 +61,7 @@ export function groupSegments(segments: readonly Segment[], end: number, config:
     // A closed segment without a batch says nothing about where it ends, which `segment-swap.ts` needs.
     if (segment.baseOffset >= end || segment.sizeBytes === 0) break
     const group = groups.at(-1)
-    const addedIndexBytes = Math.max(segment.offsetIndex.sizeBytes, segment.timeIndex.sizeBytes)
+    const addedIndexBytes = segment.indexBytes
     const fits =
       group !== undefined &&
       sizeBytes + segment.sizeBytes <= config.segmentBytes &&

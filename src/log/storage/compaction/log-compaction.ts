@@ -173,9 +173,7 @@ export class LogCompaction {
   /** Gives the outcomes that a crash left under their `.swap` names the names that they are to have. */
   async #finishSwaps(): Promise<void> {
     const { files, context } = this.#options
-    const pending = files.segments
-      .all()
-      .filter(({ baseOffset }) => files.isSwapPending(files.placeOf(baseOffset)))
+    const pending = files.segments.all().filter(({ isSwapped }) => isSwapped)
     if (pending.length === 0) return
     const { directory } = files.placeOf(0)
     await context.files.disk.syncDirectory(directory)
