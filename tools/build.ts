@@ -34,7 +34,12 @@ for (const path of globSync('**/*.js', { cwd: dist })) {
 for (const path of globSync('**/*.d.ts', { cwd: dist })) {
   rewrite(join(dist, path), (text) => text.replace(IMPORT_IN_DECLARATION, '$1.js$2'))
 }
-await joinModules(globSync(ENTRIES, { cwd: dist }))
+const entries = globSync(ENTRIES, { cwd: dist })
+for (const entry of entries.filter((path) => path.endsWith('index.js'))) {
+  // Node's types are a dependency of the package; this makes them known to whoever's compiler takes none by itself.
+  rewrite(join(dist, entry.replace(/js$/, 'd.ts')), (text) => `/// <reference types="node" />\n${text}`)
+}
+await joinModules(entries)
 // The status page and other files that are served or read as they are.
 for (const path of globSync('**/*.{html,css,js,svg}', { cwd: join(root, 'src') })) {
   cpSync(join(root, 'src', path), join(dist, path))

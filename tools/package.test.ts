@@ -102,22 +102,33 @@ describe('the published package', () => {
 
   it('has types that a user of TypeScript can check a job with', async () => {
     const tsc = join(root, 'node_modules/typescript/bin/tsc')
-    const options = [
-      '--noEmit',
-      '--strict',
-      '--module',
-      'nodenext',
-      '--target',
-      'esnext',
-      '--skipLibCheck',
-      'false',
-    ]
-    const nodeTypes = ['--typeRoots', join(root, 'node_modules/@types'), '--types', 'node']
-    const { stdout } = await run(
-      process.execPath,
-      [tsc, ...options, ...nodeTypes, 'job.ts', 'application.ts'],
-      inFolder,
-    ).catch((error: unknown) => error as { readonly stdout: string })
-    assert.equal(stdout, '')
+    const entries = ['millrace', ...['kafka', 'files', 'config', 'testing'].map((name) => `millrace/${name}`)]
+    const all = entries.map((entry, index) => `export * as entry${index} from '${entry}'`)
+    writeFileSync(join(folder, 'entries.ts'), all.join('\n'))
+    const options = ['--ignoreConfig', '--noEmit', '--strict', '--target', 'esnext', '--skipLibCheck', 'false']
+    // Neither with a browser's types nor with types that the user would have to install.
+    for (const module of [
+      ['--module', 'nodenext', '--lib', 'esnext'],
+      ['--module', 'esnext', '--moduleResolution', 'bundler', '--lib', 'esnext,dom'],
+    ]) {
+      const { stdout } = await run(
+        process.execPath,
+        [tsc, ...options, ...module, 'job.ts', 'application.ts', 'entries.ts'],
+        inFolder,
+      ).catch((error: unknown) => error as { readonly stdout: string })
+      assert.equal(stdout, '')
+    }
+  })
+
+  it('loads the libraries of formats when a job uses them', async () => {
+    const application = `
+      import { avro, jsonSchema, protobuf } from 'millrace/kafka'
+      const of = (schema) => ({ registry: { url: 'http://127.0.0.1:1' }, schema })
+      const formats = [avro(of('"string"')), jsonSchema(of({})), protobuf(of('syntax = "proto3"; message A {}'))]
+      for (const format of formats) await format.open({ part: 'value' }).prepareDecode()
+      console.log('loaded')`
+    writeFileSync(join(folder, 'formats.js'), application)
+    const { stdout } = await run(process.execPath, ['formats.js'], { ...inFolder, timeout: 60_000 })
+    assert.equal(stdout, 'loaded\n')
   })
 })
