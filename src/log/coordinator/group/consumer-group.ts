@@ -2,6 +2,8 @@ import type { ConsumerGroupState, ConsumerMembership } from './consumer/consumer
 import { decodeSubscription } from './consumer/consumer-protocol.ts'
 import { MemberDeadlines } from './consumer/member-deadlines.ts'
 import type { MembershipValue, OffsetValue } from './group-record.ts'
+import type { StreamsGroupState, StreamsMembership } from './streams/streams-membership.ts'
+import { StreamsVolatile } from './streams/streams-volatile.ts'
 
 /** The states of Kafka's classic group protocol, spelled as DescribeGroups shows them. */
 export type GroupState = 'Empty' | 'PreparingRebalance' | 'CompletingRebalance' | 'Stable' | 'Dead'
@@ -40,8 +42,9 @@ export interface CommittedOffset extends OffsetValue {
 export type OffsetsByTopic = Map<string, Map<number, CommittedOffset>>
 
 /**
- * One consumer group, of the classic protocol or of the consumer protocol (KIP-848). Two kinds of state live here:
- *  - durable: `stored`, `consumer`, `offsets` and `pendingOffsets`, changed by `apply` alone and rebuilt from the log;
+ * One group with offsets: of the classic protocol, of the consumer protocol (KIP-848), or a streams group (KIP-1071). Two
+ * kinds of state live here:
+ *  - durable: `stored`, `consumer`, `streams`, `offsets` and `pendingOffsets`, changed by `apply` alone and rebuilt from the log;
  *  - volatile: in the classic protocol the rebalance in progress and who waits for what. It is lost in a crash, and
  *    members then rejoin; a generation becomes durable when its leader's SyncGroup has been written. In the consumer
  *    protocol only the members' deadlines: its rebalances go on after a restart.
@@ -53,6 +56,8 @@ export class ConsumerGroup {
   stored: MembershipValue | undefined
   /** Set while the group uses the consumer protocol; what follows about members is unused then. */
   consumer: ConsumerMembership | undefined
+  /** Set while it is a streams group; what follows about members is unused then, too. */
+  streams: StreamsMembership | undefined
   readonly offsets: OffsetsByTopic = new Map()
   /** Offsets inside open transactions, by producer id. */
   readonly pendingOffsets = new Map<number, OffsetsByTopic>()
@@ -79,7 +84,8 @@ export class ConsumerGroup {
   initialDelayLeftMs: number | undefined
   memberJoinedDuringDelay = false
 
-  /** Of the members of the consumer protocol. */
+  readonly streamsVolatile = new StreamsVolatile()
+  /** Of the members of the consumer protocol, or of the streams group. */
   readonly deadlines = new MemberDeadlines()
   /** The topics' version when the group last looked whether its subscribed topics have changed. */
   topicsSeen: number | undefined
@@ -94,6 +100,7 @@ export class ConsumerGroup {
       this.state === 'Empty' &&
       this.stored === undefined &&
       this.consumer === undefined &&
+      this.streams === undefined &&
       this.members.size === 0 &&
       this.pendingMembers.size === 0 &&
       this.offsets.size === 0 &&
@@ -101,13 +108,18 @@ export class ConsumerGroup {
     )
   }
 
+  get type(): 'classic' | 'consumer' | 'streams' {
+    if (this.consumer !== undefined) return 'consumer'
+    return this.streams === undefined ? 'classic' : 'streams'
+  }
+
   /** The state as ListGroups shows it. */
-  get shownState(): GroupState | ConsumerGroupState {
-    return this.consumer?.state ?? this.state
+  get shownState(): GroupState | ConsumerGroupState | StreamsGroupState {
+    return this.consumer?.state ?? this.streams?.state ?? this.state
   }
 
   get hasMembers(): boolean {
-    return (this.consumer?.members ?? this.members).size > 0
+    return (this.consumer?.members ?? this.streams?.members ?? this.members).size > 0
   }
 
   /** Forgets the rebalances and members of the classic protocol. */
@@ -191,6 +203,7 @@ export class ConsumerGroup {
   /** Topics that members consume, as their subscriptions say; undefined when the group is not one of consumers. */
   subscribedTopics(): ReadonlySet<string> | undefined {
     if (this.consumer !== undefined) return this.consumer.subscribedTopics()
+    if (this.streams !== undefined) return this.streams.sourceTopics()
     if (this.protocolType !== 'consumer' || this.protocolName === null) return undefined
     const topics = new Set<string>()
     for (const member of this.members.values()) {

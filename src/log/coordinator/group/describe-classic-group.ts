@@ -19,9 +19,9 @@ export interface DescribedGroup {
   }[]
 }
 
-/** `group` is undefined when there is none of the name. Those of the consumer protocol have a request of their own. */
+/** `group` is undefined when there is none of the name. Those of the consumer protocol and streams groups have requests of their own. */
 export function describeClassicGroup(groupId: string, group: ConsumerGroup | undefined): DescribedGroup {
-  if (group === undefined || group.consumer !== undefined) {
+  if (group === undefined || group.consumer !== undefined || group.streams !== undefined) {
     return {
       errorCode: ErrorCode.GROUP_ID_NOT_FOUND,
       errorMessage:

@@ -2,6 +2,7 @@ import type { SnapshotPiece } from '../coordinator-record.ts'
 import type { CommittedOffset, ConsumerGroup } from './consumer-group.ts'
 import { membershipRecords } from './consumer/consumer-membership.ts'
 import type { GroupRecord } from './group-record.ts'
+import { streamsRecords } from './streams/streams-membership.ts'
 
 /** All durable state of one group as records, in pieces. */
 export function* groupSnapshot(group: ConsumerGroup): Generator<SnapshotPiece<GroupRecord>, void, void> {
@@ -14,6 +15,8 @@ export function* groupSnapshot(group: ConsumerGroup): Generator<SnapshotPiece<Gr
   }
   if (group.consumer !== undefined)
     yield { records: membershipRecords(group.id, group.consumer), pending: NOTHING_PENDING }
+  if (group.streams !== undefined)
+    yield { records: streamsRecords(group.id, group.streams), pending: NOTHING_PENDING }
 }
 
 const NOTHING_PENDING: ReadonlyMap<number, readonly GroupRecord[]> = new Map()

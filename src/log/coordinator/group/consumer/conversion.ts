@@ -34,7 +34,8 @@ export type Opened =
 export function openForJoin(step: GroupStep, joins: boolean): Opened {
   const { group } = step
   if (group.consumer !== undefined) return { kind: 'opened', draft: new ConsumerDraft(step) }
-  if (!joins) return { kind: 'refused', message: `Group ${group.id} is not a consumer group.` }
+  if (!joins || group.streams !== undefined)
+    return { kind: 'refused', message: `Group ${group.id} is not a consumer group.` }
   if (group.members.size > 0) return upgrade(step)
   const draft = new ConsumerDraft(step)
   if (group.stored !== undefined) draft.emit({ kind: 'membership', groupId: group.id, value: null })

@@ -8,8 +8,14 @@ const TRY_AGAIN_MS = 5_000
 
 /** Expels the members whose time for something is over, all at once. */
 export function expireMembers(step: GroupStep): void {
-  const { group, now } = step
-  const members = group.consumer!.members
+  fence(new ConsumerDraft(step), lateMembers(step, step.group.consumer!.members))
+}
+
+/** Those of the members whose time for something is over. */
+export function lateMembers(
+  { group, now }: GroupStep,
+  members: ReadonlyMap<string, unknown>,
+): ReadonlySet<string> {
   const late = new Set<string>()
   for (const memberId of group.deadlines.expired(now.monotonicMs)) {
     group.deadlines.forget(memberId)
@@ -17,7 +23,7 @@ export function expireMembers(step: GroupStep): void {
     late.add(memberId)
     group.deadlines.set(memberId, 'session', now.monotonicMs + TRY_AGAIN_MS)
   }
-  fence(new ConsumerDraft(step), late)
+  return late
 }
 
 /** After a restart or an upgrade every member, or every classic one, gets its whole time. */
