@@ -25,6 +25,10 @@ from the start of the process; rates are the scraper's business.
 - Client ids are the clients' own words. There are places for 200 of them; when all are taken, of those who are gone the one that
   asked for least gives its place to a newcomer. All others share the value \`(other)\`, as do those who did not authenticate.
 - Groups in which jobs keep the books of their transactions (\`millrace.JOB.STEP.N\`) are left out.
+- What clients push of themselves (their own latencies, queues, rates) is here under its own name, with dots as underscores:
+  \`org_apache_kafka_producer_request_latency_avg{client_id=…,client_instance_id=…}\`. Nothing is pushed before it is asked for;
+  [operation.md](operation.md#what-clients-see) says how. At most 20,000 series of all clients and 2,000 of one are kept, until
+  a client has been silent for three of its intervals (a minute at least); \`millrace_client_metrics_dropped_total\` counts the rest.
 - Beside these, \`process_…\` and \`nodejs_…\` are prom-client's metrics of every Node process.
 
 \`\`\`yaml
@@ -53,6 +57,28 @@ const LOG: BrokerMetrics = {
   topics: [{ topic: 't', messagesIn: 1, bytesIn: 1, bytesOut: 1, produceRequests: 1, produceFailures: 0 }],
   listeners: [{ listener: 'l', connections: 1 }],
   clients: [{ clientId: 'c', requests: 1, bytesIn: 1, bytesOut: 1 }],
+  telemetry: {
+    instances: 1,
+    pushes: 1,
+    undecodablePushes: 0,
+    unknownSubscriptions: 0,
+    throttled: 0,
+    droppedFigures: 0,
+    clients: [
+      {
+        clientInstanceId: 'i',
+        clientId: 'c',
+        softwareName: 's',
+        softwareVersion: 'v',
+        address: 'a',
+        attributes: [],
+        pushIntervalMs: 1,
+        sinceLastPushMs: 1,
+        series: [],
+        values: new Float64Array(),
+      },
+    ],
+  },
   partitions: { topics: [{ topic: 't', partitions: 1 }], values: Float64Array.from([0, 1, 1, 1, 1]) },
   groups: [{ groupId: 'g', state: 'Stable', members: 1, offsets: [{ topic: 't', partition: 0, offset: 1 }] }],
 }

@@ -59,6 +59,8 @@ export async function startKafka(
     readonly listeners?: readonly FurtherListener[]
     /** Levels of features such as `transaction.version`, when they should not be the newest. */
     readonly features?: Readonly<Record<string, number>>
+    /** A folder with classes of plugins. */
+    readonly classes?: string
   } = {},
 ): Promise<RunningServer> {
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'kafka-'))
@@ -102,7 +104,7 @@ export async function startKafka(
   )
   const log4j = join(import.meta.dirname, 'kafka', 'log4j2.xml')
   const logging = `-Dlog4j2.configurationFile=${log4j}`
-  const libs = classPath(paths.kafkaLibs)
+  const libs = classPath(paths.kafkaLibs, ...(options.classes === undefined ? [] : [options.classes]))
   execFileSync(
     'java',
     [

@@ -27,6 +27,14 @@ export function userNotFound(user: string): MillraceError {
   })
 }
 
+export function clientNotFound(clientInstanceId: string): MillraceError {
+  return new MillraceError({
+    code: 'MR_CLIENT_NOT_FOUND',
+    message: `no client with the instance id ${clientInstanceId} has pushed metrics lately.`,
+    fix: 'GET /api/v1/clients lists those that have.',
+  })
+}
+
 export function transactionNotFound(transactionalId: string): MillraceError {
   return new MillraceError({
     code: 'MR_TRANSACTION_NOT_FOUND',

@@ -7,6 +7,7 @@ import type { BrokerMetrics } from '../log/broker/broker-metrics.ts'
 import { WATERMARK_END } from '../stream/operators/operator.ts'
 import type { JobMetrics } from '../stream/runtime/job-metrics.ts'
 import type { JobRegistry } from './job-registry.ts'
+import { clientTelemetryText } from './client-telemetry-text.ts'
 import { kafkaMetricsText } from './kafka-metrics.ts'
 import { requestLatencyText } from './request-latency.ts'
 
@@ -37,7 +38,8 @@ export function prometheusPage(source: MetricsSource): {
       jobs(jobMetrics)
       const text = await registry.metrics()
       if (logMetrics === undefined) return text
-      return `${text}\n${kafkaMetricsText(logMetrics)}${requestLatencyText(logMetrics.apis)}`
+      const { apis, telemetry } = logMetrics
+      return `${text}\n${kafkaMetricsText(logMetrics)}${requestLatencyText(apis)}${clientTelemetryText(telemetry)}`
     },
   }
 }

@@ -13,6 +13,7 @@
  *   …      /api/v1/groups                   `group-routes.ts`
  *   …      /api/v1/acls, users, quotas, certificates   `security-routes.ts`
  *   …      /api/v1/transactions             `transaction-routes.ts`
+ *   GET    /api/v1/clients[/:client]        metrics that clients push (`client-routes.ts`)
  *   GET    /openapi.json                    all of them, described
  *   …      /registry/…                      the schema registry (`registry-routes.ts`)
  *
@@ -26,6 +27,7 @@ import type { CertificateReload } from '../log/broker/security/listeners.ts'
 import type { BrokerMetrics } from '../log/broker/broker-metrics.ts'
 import type { Clock } from '../world/world.ts'
 import { requireToken } from './access-token.ts'
+import { clientRoutes } from './client-routes.ts'
 import { invalidRequest } from './invalid-request.ts'
 import { jobRoutes } from './job-routes.ts'
 import type { JobRegistry } from './job-registry.ts'
@@ -100,13 +102,14 @@ export async function restServer(options: ServerOptions): Promise<FastifyInstanc
   await describeApi(app)
   statusRoutes(app, options)
   jobRoutes(app, options.jobs)
-  const { client, registry, reloadCertificates } = options
+  const { client, logMetrics, registry, reloadCertificates } = options
   if (client !== undefined) {
     topicRoutes(app, client)
     groupRoutes(app, client)
     transactionRoutes(app, client)
     securityRoutes(app, { client, ...(reloadCertificates && { reloadCertificates }) })
   }
+  if (logMetrics !== undefined) clientRoutes(app, logMetrics)
   if (registry !== undefined) {
     app.register(async (scope) => registryRoutes(scope, registry), { prefix: '/registry' })
   }
@@ -186,6 +189,7 @@ function statusOf(error: MillraceError): number {
     case 'MR_JOB_NOT_FOUND':
     case 'MR_GROUP_NOT_FOUND':
     case 'MR_USER_NOT_FOUND':
+    case 'MR_CLIENT_NOT_FOUND':
     case 'MR_TRANSACTION_NOT_FOUND':
       return 404
     case 'MR_TOPIC_EXISTS':

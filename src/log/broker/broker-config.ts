@@ -71,6 +71,11 @@ export const BROKER_SETTINGS = {
     1,
     'Largest request; a connection that sends a larger one is closed.',
   ),
+  'telemetry.max.bytes': int(
+    1_048_576,
+    1,
+    'Largest push of a client’s metrics, as it is sent (after compression).',
+  ),
   'queued.max.request.bytes': long(
     268_435_456,
     1,

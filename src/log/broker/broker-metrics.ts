@@ -4,6 +4,7 @@
  */
 import type { ClientMetrics } from './client-figures.ts'
 import type { LogFigures } from './log-figures.ts'
+import type { TelemetryFigures } from './telemetry/client-telemetry.ts'
 
 /** What is counted as it happens: a snapshot, plain data that can cross threads. Counts run from the broker's start. */
 export interface BrokerCounts {
@@ -31,6 +32,8 @@ export interface BrokerCounts {
 export interface BrokerMetrics extends BrokerCounts, LogFigures {
   readonly listeners: readonly { readonly listener: string; readonly connections: number }[]
   readonly clients: readonly ClientMetrics[]
+  /** What clients tell of themselves. */
+  readonly telemetry: TelemetryFigures
 }
 
 export interface ApiMetrics {

@@ -21,12 +21,14 @@ import { describeLogDirsApi } from '../protocol/apis/describe-log-dirs.ts'
 import { describeTopicPartitionsApi } from '../protocol/apis/describe-topic-partitions.ts'
 import { electLeadersApi } from '../protocol/apis/elect-leaders.ts'
 import { fetchApi } from '../protocol/apis/fetch.ts'
+import { getTelemetrySubscriptionsApi } from '../protocol/apis/get-telemetry-subscriptions.ts'
 import { incrementalAlterConfigsApi } from '../protocol/apis/incremental-alter-configs.ts'
 import { listOffsetsApi } from '../protocol/apis/list-offsets.ts'
 import { listPartitionReassignmentsApi } from '../protocol/apis/list-partition-reassignments.ts'
 import { metadataApi } from '../protocol/apis/metadata.ts'
 import { offsetForLeaderEpochApi } from '../protocol/apis/offset-for-leader-epoch.ts'
 import { produceApi } from '../protocol/apis/produce.ts'
+import { pushTelemetryApi } from '../protocol/apis/push-telemetry.ts'
 import { saslAuthenticateApi } from '../protocol/apis/sasl-authenticate.ts'
 import { saslHandshakeApi } from '../protocol/apis/sasl-handshake.ts'
 import { coordinatorRoutes } from './coordinator-routes.ts'
@@ -53,12 +55,14 @@ import { handleDescribeLogDirs } from './handlers/describe-log-dirs.ts'
 import { handleDescribeTopicPartitions } from './handlers/describe-topic-partitions.ts'
 import { handleElectLeaders } from './handlers/elect-leaders.ts'
 import { handleFetch } from './handlers/fetch.ts'
+import { handleGetTelemetrySubscriptions } from './handlers/get-telemetry-subscriptions.ts'
 import { handleIncrementalAlterConfigs } from './handlers/incremental-alter-configs.ts'
 import { handleListOffsets } from './handlers/list-offsets.ts'
 import { handleListPartitionReassignments } from './handlers/list-partition-reassignments.ts'
 import { handleMetadata } from './handlers/metadata.ts'
 import { handleOffsetForLeaderEpoch } from './handlers/offset-for-leader-epoch.ts'
 import { handleProduce } from './handlers/produce.ts'
+import { handlePushTelemetry } from './handlers/push-telemetry.ts'
 import { handleSaslAuthenticate } from './handlers/sasl-authenticate.ts'
 import { handleSaslHandshake } from './handlers/sasl-handshake.ts'
 import { ErrorCode } from '../protocol/error-code.ts'
@@ -83,6 +87,8 @@ export function brokerRoutes(): readonly Route[] {
     route(describeClusterApi, handleDescribeCluster),
     route(describeQuorumApi, handleDescribeQuorum),
     route(listConfigResourcesApi, handleListConfigResources),
+    route(getTelemetrySubscriptionsApi, handleGetTelemetrySubscriptions),
+    route(pushTelemetryApi, handlePushTelemetry),
     route(updateFeaturesApi, handleUpdateFeatures),
     route(describeTopicPartitionsApi, handleDescribeTopicPartitions),
     route(describeLogDirsApi, handleDescribeLogDirs),

@@ -28,6 +28,7 @@ import type { CertificateReload, RunningListener } from './security/listeners.ts
 import { openAuthorizer } from './security/open-authorizer.ts'
 import { ScramUsers } from './security/scram-users.ts'
 import { logConfigOf } from './storage-config.ts'
+import { ClientTelemetry } from './telemetry/client-telemetry.ts'
 import { TopicCatalog } from './topic-catalog.ts'
 
 export interface BrokerOptions {
@@ -105,6 +106,7 @@ class RunningBroker implements Broker {
   #limits: ConnectionLimits | undefined
   #coordinators: Awaited<ReturnType<typeof startCoordinators>> | undefined
   #router: Router | undefined
+  #telemetry: ClientTelemetry | undefined
   /** What is written in full when it changes; closing waits for it. */
   readonly #documents: { idle(): Promise<void> }[] = []
   #entrance: Entrance | undefined
@@ -171,6 +173,7 @@ class RunningBroker implements Broker {
         connections: byListener.get(name)?.length ?? 0,
       })),
       clients: this.#clients.snapshot(this.#connections),
+      telemetry: this.#telemetry!.figures(),
       ...logFigures(logDirectory, this.#coordinators!.groups),
     }
   }
@@ -187,7 +190,13 @@ class RunningBroker implements Broker {
     const groupSettings = GroupSettings.open({ disk, dataPath, config })
     const quotas = new ClientQuotas(QuotaRules.open(disk, join(dataPath, 'millrace-quotas.json')), config)
     const authorizer = openAuthorizer({ world, dataPath, config, report, metrics: this.#counters })
-    this.#documents.push(scramUsers, groupSettings, quotas.rules)
+    const telemetry = await ClientTelemetry.open({
+      ...world,
+      dataPath,
+      maxBytes: config['telemetry.max.bytes'],
+    })
+    this.#telemetry = telemetry
+    this.#documents.push(scramUsers, groupSettings, quotas.rules, telemetry.subscriptions)
     if (authorizer.rules !== undefined) this.#documents.push(authorizer.rules)
     this.#limits = new ConnectionLimits({ config, quotas, nowMs: clock.monotonicMs() })
     const environment: CoordinatorEnvironment = {
@@ -217,6 +226,7 @@ class RunningBroker implements Broker {
       buffers: this.#pool,
       scramUsers,
       groupSettings,
+      telemetry,
     }
     this.#coordinators = await startCoordinators(environment)
     this.#router = new Router({ routes: brokerRoutes(), services: { ...environment, ...this.#coordinators } })

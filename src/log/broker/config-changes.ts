@@ -1,7 +1,7 @@
 import { messageOf } from '../../base/millrace-error.ts'
 import { ErrorCode } from '../protocol/error-code.ts'
 import { AclOperation, mayOnCluster, mayOnGroup, mayOnTopic } from './security/access.ts'
-import type { RequestContext } from './services.ts'
+import type { BrokerServices, RequestContext } from './services.ts'
 import { problemWithConfig } from './topic-settings.ts'
 
 /** Kafka's codes of what has a configuration. */
@@ -13,7 +13,7 @@ export interface ConfigOutcome {
   readonly errorMessage: string | null
 }
 
-/** Gives a topic or a group a new configuration made from the one it has; others keep theirs while the broker runs. */
+/** Gives a resource a new configuration made from the one it has; the broker keeps its own while it runs. */
 export async function changeConfig(options: {
   readonly resourceType: number
   readonly resourceName: string
@@ -26,9 +26,11 @@ export async function changeConfig(options: {
   const { services } = context
   const refusal = configRefusal(context, AclOperation.ALTER_CONFIGS, options)
   if (refusal !== undefined) return { errorCode: refusal, errorMessage: null }
-  if (resourceType === CONFIG_RESOURCE.group) return changeGroup(options)
+  const settings = settingsOf(resourceType, services)
+  if (settings !== undefined) return changeSettings(settings, options)
   if (resourceType !== CONFIG_RESOURCE.topic) {
-    const errorMessage = 'Only the configuration of topics and groups can be changed while the broker runs.'
+    const errorMessage =
+      'Only the configuration of topics, groups and client metrics can be changed while the broker runs.'
     return { errorCode: ErrorCode.INVALID_REQUEST, errorMessage }
   }
   const topic = services.logDirectory.topic(resourceName)
@@ -52,29 +54,59 @@ export async function changeConfig(options: {
   return { errorCode: ErrorCode.NONE, errorMessage: null }
 }
 
-/** A group need not be there to have a configuration. */
-async function changeGroup({
-  resourceName,
-  validateOnly,
-  context,
-  change,
-}: Parameters<typeof changeConfig>[0]): Promise<ConfigOutcome> {
-  const { groupSettings, report } = context.services
-  if (resourceName === '') {
-    const errorMessage = 'Default group resources are not allowed.'
-    return { errorCode: ErrorCode.INVALID_REQUEST, errorMessage }
+/** What has settings of its own in a document. It need not be there before. */
+interface Settings {
+  /** What they are of, in a report. */
+  readonly what: string
+  /** Why there are none of an empty name. */
+  readonly unnamed: string
+  own(name: string): Readonly<Record<string, string>>
+  problemWith(own: Readonly<Record<string, string>>): Promise<ConfigOutcome | undefined>
+  set(name: string, own: Readonly<Record<string, string>>): Promise<void>
+}
+
+function settingsOf(
+  resourceType: number,
+  { groupSettings, telemetry }: BrokerServices,
+): Settings | undefined {
+  if (resourceType === CONFIG_RESOURCE.group)
+    return {
+      what: 'group',
+      unnamed: 'Default group resources are not allowed.',
+      own: (name) => groupSettings.own(name),
+      async problemWith(own) {
+        const errorMessage = groupSettings.problemWith(own)
+        return errorMessage === undefined ? undefined : { errorCode: ErrorCode.INVALID_CONFIG, errorMessage }
+      },
+      set: (name, own) => groupSettings.set(name, own),
+    }
+  if (resourceType !== CONFIG_RESOURCE.clientMetrics) return undefined
+  const { subscriptions } = telemetry
+  return {
+    what: 'client metrics',
+    unnamed: "Subscription name can't be empty",
+    own: (name) => subscriptions.own(name),
+    problemWith: (own) => subscriptions.problemWith(own),
+    set: (name, own) => subscriptions.set(name, own),
   }
-  const changed = change(groupSettings.own(resourceName))
+}
+
+async function changeSettings(
+  { what, unnamed, own, problemWith, set }: Settings,
+  { resourceName, validateOnly, context, change }: Parameters<typeof changeConfig>[0],
+): Promise<ConfigOutcome> {
+  if (resourceName === '') return { errorCode: ErrorCode.INVALID_REQUEST, errorMessage: unnamed }
+  const changed = change(own(resourceName))
   if (isOutcome(changed)) return changed
-  const problem = groupSettings.problemWith(changed)
-  if (problem !== undefined) return { errorCode: ErrorCode.INVALID_CONFIG, errorMessage: problem }
+  const problem = await problemWith(changed)
+  if (problem !== undefined) return problem
   if (validateOnly) return { errorCode: ErrorCode.NONE, errorMessage: null }
   try {
-    await groupSettings.set(resourceName, changed)
+    await set(resourceName, changed)
   } catch (error) {
     return { errorCode: ErrorCode.KAFKA_STORAGE_ERROR, errorMessage: messageOf(error) }
   }
-  report('info', 'group configuration changed', { group: resourceName, config: changed })
+  context.services.report('info', `${what} configuration changed`, { name: resourceName, config: changed })
   return { errorCode: ErrorCode.NONE, errorMessage: null }
 }
 

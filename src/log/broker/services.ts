@@ -14,6 +14,7 @@ import type { HostAndPort } from './security/listener-options.ts'
 import type { Principal } from './security/principal.ts'
 import type { SaslSession } from './security/sasl-session.ts'
 import type { ScramUsers } from './security/scram-users.ts'
+import type { ClientTelemetry } from './telemetry/client-telemetry.ts'
 import type { TopicCatalog } from './topic-catalog.ts'
 
 /** What every handler may use. One per broker; nothing here is global. */
@@ -42,6 +43,8 @@ export interface BrokerServices {
   readonly scramUsers: ScramUsers
   /** What groups have set for themselves. */
   readonly groupSettings: GroupSettings
+  /** What clients tell of themselves, and what they are asked for. */
+  readonly telemetry: ClientTelemetry
   readonly groups: GroupService
   readonly transactions: TransactionService
 }

@@ -53,7 +53,7 @@ export interface DescribedSetting {
 }
 
 /** Kafka's codes of where a value comes from. */
-export const CONFIG_SOURCE = { topic: 1, staticBroker: 4, default: 5, group: 8 } as const
+export const CONFIG_SOURCE = { topic: 1, staticBroker: 4, default: 5, clientMetrics: 7, group: 8 } as const
 export type ConfigSource = (typeof CONFIG_SOURCE)[keyof typeof CONFIG_SOURCE]
 
 export function describeTopicSetting(

@@ -31,6 +31,7 @@ import { electLeadersApi } from './apis/elect-leaders.ts'
 import { endTxnApi } from './apis/end-txn.ts'
 import { fetchApi } from './apis/fetch.ts'
 import { findCoordinatorApi } from './apis/find-coordinator.ts'
+import { getTelemetrySubscriptionsApi } from './apis/get-telemetry-subscriptions.ts'
 import { heartbeatApi } from './apis/heartbeat.ts'
 import { incrementalAlterConfigsApi } from './apis/incremental-alter-configs.ts'
 import { initProducerIdApi } from './apis/init-producer-id.ts'
@@ -47,6 +48,7 @@ import { offsetDeleteApi } from './apis/offset-delete.ts'
 import { offsetFetchApi } from './apis/offset-fetch.ts'
 import { offsetForLeaderEpochApi } from './apis/offset-for-leader-epoch.ts'
 import { produceApi } from './apis/produce.ts'
+import { pushTelemetryApi } from './apis/push-telemetry.ts'
 import { saslAuthenticateApi } from './apis/sasl-authenticate.ts'
 import { saslHandshakeApi } from './apis/sasl-handshake.ts'
 import { syncGroupApi } from './apis/sync-group.ts'
@@ -108,6 +110,8 @@ export const apis = {
   consumerGroupHeartbeat: consumerGroupHeartbeatApi,
   consumerGroupDescribe: consumerGroupDescribeApi,
   describeTopicPartitions: describeTopicPartitionsApi,
+  getTelemetrySubscriptions: getTelemetrySubscriptionsApi,
+  pushTelemetry: pushTelemetryApi,
 } as const
 
 export const apiByKey: ReadonlyMap<number, AnyApi> = new Map(

@@ -58,27 +58,29 @@ export function compress(codec: Compression, bytes: Buffer, level?: number): Buf
   }
 }
 
-/** Throws `WireError` on bytes that are not the codec's, or that become too many. */
-export function decompress(codec: Compression, bytes: Buffer): Buffer {
+/** Throws `WireError` on bytes that are not the codec's, or that become more than `maxBytes`. */
+export function decompress(
+  codec: Compression,
+  bytes: Buffer,
+  maxBytes: number = MAX_DECOMPRESSED_BYTES,
+): Buffer {
   if (codec === 'none') return bytes
   try {
     switch (codec) {
       case 'gzip':
-        return gunzipSync(bytes, { maxOutputLength: MAX_DECOMPRESSED_BYTES })
+        return gunzipSync(bytes, { maxOutputLength: maxBytes })
       case 'snappy':
-        return isXerial(bytes) ? decompressXerial(bytes) : decompressSnappy(bytes)
+        return isXerial(bytes) ? decompressXerial(bytes, maxBytes) : decompressSnappy(bytes, maxBytes)
       case 'lz4':
-        checkLz4Size(bytes)
+        checkLz4Size(bytes, maxBytes)
         return lz4().decompressFrameSync(bytes)
       case 'zstd':
-        return zstdDecompressSync(bytes, { maxOutputLength: MAX_DECOMPRESSED_BYTES })
+        return zstdDecompressSync(bytes, { maxOutputLength: maxBytes })
       default:
         return unreachable(codec)
     }
   } catch (error) {
-    throw error instanceof WireError
-      ? error
-      : new WireError(`${codec} cannot decode a batch: ${messageOf(error)}`)
+    throw error instanceof WireError ? error : new WireError(`${codec} cannot decode it: ${messageOf(error)}`)
   }
 }
 
@@ -97,7 +99,7 @@ function compressXerial(bytes: Buffer): Buffer {
   return Buffer.concat(chunks)
 }
 
-function decompressXerial(bytes: Buffer): Buffer {
+function decompressXerial(bytes: Buffer, maxBytes: number): Buffer {
   const chunks: Buffer[] = []
   let total = 0
   for (let at = XERIAL_HEADER.length; at < bytes.length;) {
@@ -105,16 +107,15 @@ function decompressXerial(bytes: Buffer): Buffer {
     const length = bytes.readUInt32BE(at)
     at += 4
     if (length > bytes.length - at) throw new WireError('a snappy block is cut off')
-    const chunk = decompressSnappy(bytes.subarray(at, at + length))
+    const chunk = decompressSnappy(bytes.subarray(at, at + length), maxBytes - total)
     total += chunk.length
-    if (total > MAX_DECOMPRESSED_BYTES) throw tooLarge()
     chunks.push(chunk)
     at += length
   }
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
 }
 
-function decompressSnappy(bytes: Buffer): Buffer {
+function decompressSnappy(bytes: Buffer, maxBytes: number): Buffer {
   let claimed = 0
   for (let at = 0, scale = 1; ; at++, scale *= 128) {
     const byte = bytes[at]
@@ -122,14 +123,14 @@ function decompressSnappy(bytes: Buffer): Buffer {
     claimed += (byte & 0x7f) * scale
     if (byte < 0x80) break
   }
-  if (claimed > MAX_DECOMPRESSED_BYTES) throw tooLarge()
+  if (claimed > maxBytes) throw tooLarge()
   if (claimed > bytes.length * SNAPPY_MAX_RATIO)
     throw new WireError('a snappy block claims more than it can hold')
   return snappy().uncompressSync(bytes, { asBuffer: true }) as Buffer
 }
 
 /** Adds up the most that each block of an LZ4 frame can become. */
-function checkLz4Size(bytes: Buffer): void {
+function checkLz4Size(bytes: Buffer, maxBytes: number): void {
   if (bytes.length < 7 || bytes.readUInt32LE(0) !== LZ4_FRAME_MAGIC) throw new WireError('not an LZ4 frame')
   const flags = bytes[4]!
   const blockMaxBytes = 1 << (8 + 2 * ((bytes[5]! >> 4) & 0x07))
@@ -139,12 +140,12 @@ function checkLz4Size(bytes: Buffer): void {
     const size = bytes.readUInt32LE(at) & 0x7fffffff
     if (size === 0) return
     total += Math.min(blockMaxBytes, size * 255)
-    if (total > MAX_DECOMPRESSED_BYTES) throw tooLarge()
+    if (total > maxBytes) throw tooLarge()
     at += 4 + size + (hasBlockChecksum ? 4 : 0)
   }
   throw new WireError('an LZ4 frame has no end')
 }
 
 function tooLarge(): WireError {
-  return new WireError(`a batch becomes more than ${MAX_DECOMPRESSED_BYTES} bytes`)
+  return new WireError('it becomes more bytes than it may')
 }

@@ -8,6 +8,7 @@ import { BROKER_SETTINGS, type BrokerSettingName } from '../broker-config.ts'
 import { CONFIG_RESOURCE, configRefusal } from '../config-changes.ts'
 import { GROUP_SETTINGS } from '../coordinators/group-settings.ts'
 import { AclOperation } from '../security/access.ts'
+import { CLIENT_METRICS_SETTINGS } from '../telemetry/telemetry-subscriptions.ts'
 import type { Handler, RequestContext } from '../services.ts'
 import { topicNameProblem } from '../topic-catalog.ts'
 import {
@@ -95,29 +96,47 @@ function describe(
         .filter(([name]) => asked(name))
         .map(([name, { broker, doc }]) => {
           const described = withOwn(
-            { name, value: own[name] },
+            { name, value: own[name], source: CONFIG_SOURCE.group },
             describeBrokerSetting(broker, services.config),
           )
           return entryOf({ name, type: 'int', doc, described, readOnly: false }, request)
         })
       return { errorCode: ErrorCode.NONE, configs }
     }
+    case CONFIG_RESOURCE.clientMetrics: {
+      if (resourceName === '')
+        return refused(ErrorCode.INVALID_REQUEST, 'Client metrics subscription name must not be empty')
+      const own = services.telemetry.subscriptions.own(resourceName)
+      const configs = [...CLIENT_METRICS_SETTINGS]
+        .filter(([name]) => asked(name))
+        .map(([name, { type, doc, default: value }]) => {
+          const byDefault = { value, source: CONFIG_SOURCE.default, synonyms: [] }
+          const described = withOwn(
+            { name, value: own[name], source: CONFIG_SOURCE.clientMetrics },
+            byDefault,
+          )
+          return entryOf({ name, type, doc, described, readOnly: false }, request)
+        })
+      return { errorCode: ErrorCode.NONE, configs }
+    }
     case CONFIG_RESOURCE.brokerLogger:
-    case CONFIG_RESOURCE.clientMetrics:
       return { errorCode: ErrorCode.NONE, configs: [] }
     default:
       return refused(ErrorCode.INVALID_REQUEST, `Unsupported resource type: ${resourceType}`)
   }
 }
 
-/** A group's own value before the broker's. */
+/** A resource's own value before what counts otherwise. */
 function withOwn(
-  own: { readonly name: string; readonly value: string | undefined },
+  own: {
+    readonly name: string
+    readonly value: string | undefined
+    readonly source: DescribedSetting['source']
+  },
   byDefault: DescribedSetting,
 ): DescribedSetting {
-  const { name, value } = own
+  const { name, value, source } = own
   if (value === undefined) return byDefault
-  const source = CONFIG_SOURCE.group
   return { value, source, synonyms: [{ name, value, source }, ...byDefault.synonyms] }
 }
 

@@ -9,19 +9,19 @@ import type { BrokerServices, Handler } from '../services.ts'
 
 type Resource = NonNullable<ListConfigResourcesResponseInput['configResources']>[number]
 
-/** Before this version it was about client metrics alone, of which there are none here. */
+/** Before this version it was about client metrics alone. */
 const ALL_TYPES_FROM = 1
 
-/** ListConfigResources: what has a configuration: groups that set something, this broker, topics. */
+/** ListConfigResources: what has a configuration: groups and client metrics that set something, this broker, topics. */
 export const handleListConfigResources: Handler<
   ListConfigResourcesRequest,
   ListConfigResourcesResponseInput
 > = ({ resourceTypes }, context) => {
   if (!mayOnCluster(context, AclOperation.DESCRIBE_CONFIGS))
     return { errorCode: ErrorCode.CLUSTER_AUTHORIZATION_FAILED, configResources: [] }
-  if (context.apiVersion < ALL_TYPES_FROM) return { errorCode: ErrorCode.NONE, configResources: [] }
   const known = Object.values(CONFIG_RESOURCE) as readonly number[]
-  const wanted = resourceTypes.length === 0 ? known : resourceTypes
+  const all = context.apiVersion < ALL_TYPES_FROM ? [CONFIG_RESOURCE.clientMetrics] : known
+  const wanted = resourceTypes.length === 0 ? all : resourceTypes
   if (wanted.some((type) => !known.includes(type)))
     return { errorCode: ErrorCode.UNSUPPORTED_VERSION, configResources: [] }
   return {
@@ -36,6 +36,8 @@ function resourcesOf(resourceType: number, services: BrokerServices): Resource[]
   switch (resourceType) {
     case CONFIG_RESOURCE.group:
       return named(services.groupSettings.groupIds())
+    case CONFIG_RESOURCE.clientMetrics:
+      return named(services.telemetry.subscriptions.names())
     case CONFIG_RESOURCE.broker:
       return named([String(services.logDirectory.nodeId)])
     case CONFIG_RESOURCE.topic:
