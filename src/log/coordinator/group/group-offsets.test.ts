@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { ErrorCode } from '../../protocol/error-code.ts'
+import type { GroupCoordinator } from './group-coordinator.ts'
 import { CONFIG, GroupHarness, durableState, subscription, topicOffset } from './group-harness.test-kit.ts'
 
 const NONE = ErrorCode.NONE
@@ -241,6 +242,30 @@ describe('deleting', () => {
     assert.deepEqual(group.coordinator.list(), [])
     assert.equal(group.coordinator.describe('g').groupState, 'Dead')
     assert.deepEqual(durableState(group.replayed()), durableState(group.coordinator))
+  })
+
+  it('the last offset leaves the group until offsets expire, over restarts', () => {
+    const group = new GroupHarness()
+    group.commit({ topics: [topicOffset('t', 0, 1), topicOffset('u', 0, 1)] })
+    const remove = (name: string): void => {
+      const topics = [{ name, partitions: [{ partitionIndex: 0 }] }]
+      group.append(group.coordinator.deleteOffsets('g', topics, group.now).records)
+    }
+    remove('t')
+    remove('u')
+    const states = (coordinator: GroupCoordinator): unknown =>
+      coordinator.list().map(({ groupId, groupState }) => [groupId, groupState])
+    assert.deepEqual(states(group.coordinator), [['g', 'Empty']])
+    assert.deepEqual(states(group.replayed()), [['g', 'Empty']])
+    assert.deepEqual(durableState(group.replayed()), durableState(group.coordinator))
+    group.append(group.coordinator.expireOffsets(group.now))
+    assert.deepEqual([states(group.coordinator), states(group.replayed())], [[], []])
+
+    group.commit({ topics: [topicOffset('gone', 0, 1)] })
+    group.append(group.coordinator.expireOffsets(group.now, 'gone'))
+    assert.deepEqual(states(group.replayed()), [['g', 'Empty']])
+    group.commit({ topics: [topicOffset('u', 0, 1)] }, 7)
+    assert.equal(group.fetch('u').offset, 1)
   })
 
   it('offsets works for topics that nobody consumes', () => {

@@ -179,22 +179,17 @@ export function deleteOffsets(
   if (group.state === 'Dead') return { errorCode: ErrorCode.GROUP_ID_NOT_FOUND, topics: [] }
   const subscribed = group.hasMembers ? group.subscribedTopics() : new Set<string>()
   if (subscribed === undefined) return { errorCode: ErrorCode.NON_EMPTY_GROUP, topics: [] }
+  const gone: GroupRecord[] = []
   const answered = topics.map(({ name, partitions }) => ({
     name,
     partitions: partitions.map(({ partitionIndex }) => {
       if (subscribed.has(name)) return { partitionIndex, errorCode: ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC }
-      if (group.offsets.get(name)?.has(partitionIndex) === true) {
-        effects.records.push({
-          kind: 'offset',
-          groupId: group.id,
-          topic: name,
-          partition: partitionIndex,
-          value: null,
-        })
-      }
+      if (group.offsets.get(name)?.has(partitionIndex) === true)
+        gone.push({ kind: 'offset', groupId: group.id, topic: name, partition: partitionIndex, value: null })
       return { partitionIndex, errorCode: ErrorCode.NONE }
     }),
   }))
+  effects.records.push(...keepingGroup(group, gone), ...gone)
   return { errorCode: ErrorCode.NONE, topics: answered }
 }
 
@@ -212,6 +207,17 @@ export function deleteGroup({ group, effects }: GroupStep): ErrorCode {
   return ErrorCode.NONE
 }
 
+/**
+ * A group that loses its last offset is there until offsets expire the next time, as with Kafka. A membership that is empty
+ * says so where nothing else of the group is stored.
+ */
+function keepingGroup(group: ConsumerGroup, gone: readonly GroupRecord[]): readonly GroupRecord[] {
+  let left = -gone.length
+  for (const partitions of group.offsets.values()) left += partitions.size
+  if (gone.length === 0 || left > 0 || hasMembership(group) || group.hasMembers) return []
+  return [{ kind: 'membership', groupId: group.id, value: group.membership(group.stateTimestampMs) }]
+}
+
 /** Tombstones for what a group without members is besides its offsets. */
 function forgetMembership({ group, effects }: Pick<GroupStep, 'group' | 'effects'>): void {
   if (group.consumer === undefined)
@@ -224,21 +230,29 @@ export function expireOffsets({ group, config, now, effects }: GroupStep, delete
   const settled = group.state === 'Stable' || group.consumer !== undefined
   const subscribed = settled ? group.subscribedTopics() : undefined
   let kept = 0
+  const gone: GroupRecord[] = []
   for (const [topic, partitions] of group.offsets) {
     for (const [partition, value] of partitions) {
-      const gone =
+      const goes =
         deletedTopic !== undefined
           ? topic === deletedTopic
           : !group.hasPendingOffset(topic, partition) &&
             isExpired({ group, config, subscribed, topic, value, nowMs: now.wallMs })
-      if (gone) effects.records.push({ kind: 'offset', groupId: group.id, topic, partition, value: null })
+      if (goes) gone.push({ kind: 'offset', groupId: group.id, topic, partition, value: null })
       else kept += 1
     }
   }
+  if (deletedTopic !== undefined) effects.records.push(...keepingGroup(group, gone))
+  effects.records.push(...gone)
   const empty =
     group.shownState === 'Empty' && group.pendingMembers.size === 0 && group.pendingOffsets.size === 0
-  const hasMembership = group.stored !== undefined || group.consumer !== undefined
-  if (deletedTopic === undefined && empty && kept === 0 && hasMembership) forgetMembership({ group, effects })
+  if (deletedTopic === undefined && empty && kept === 0 && hasMembership(group))
+    forgetMembership({ group, effects })
+}
+
+/** Whether something of the group besides its offsets is stored. */
+function hasMembership({ stored, consumer }: ConsumerGroup): boolean {
+  return stored !== undefined || consumer !== undefined
 }
 
 function isExpired(options: {
