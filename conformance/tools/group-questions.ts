@@ -88,6 +88,22 @@ const MIGRATION: readonly Question[] = [
   ['described as what it is', (server) => server.describe('m')],
 ]
 
+/** Groups that have lost all their offsets are there until offsets expire, as they had some. */
+const WITHOUT_OFFSETS: readonly Question[] = [
+  ['a group without members commits', (server) => server.commit('o', '', -1, 0)],
+  ['its last offset is deleted', (server) => server.deleteOffset('o', 'two')],
+  ['it is listed nevertheless', (server) => server.list({ typesFilter: ['classic'] })],
+  ['and described', (server) => server.describeAsClassic('o', 6)],
+  ['its offset is deleted again', (server) => server.deleteOffset('o', 'two')],
+  ['it is deleted', (server) => server.deleteGroup('o')],
+  ['it is described no more', (server) => server.describeAsClassic('o', 6)],
+  ['an offset of a group that is gone is deleted', (server) => server.deleteOffset('o', 'two')],
+  ['a topic for a moment', (server) => server.createTopic('moment', 1)],
+  ['a group commits for it', (server) => server.commit('p', '', -1, 0, { topic: 'moment' })],
+  ['the topic is deleted', (server) => server.deleteTopic('moment')],
+  ['the group is described nevertheless', (server) => server.describeAsClassic('p', 6)],
+]
+
 /** In order: later ones see what earlier ones did. */
 export const GROUP_QUESTIONS: readonly Question[] = [
   ['(the coordinator is there)', (server) => server.coordinatorReady()],
@@ -214,4 +230,5 @@ export const GROUP_QUESTIONS: readonly Question[] = [
   ],
   ['by names after all, described', async (server) => (await server.describe('e')).members],
   ...MIGRATION,
+  ...WITHOUT_OFFSETS,
 ]

@@ -68,6 +68,14 @@ export class GroupServer {
   }
 
   /** A heartbeat of a member in the epoch that it was told last, or as said; it names groups and members by these words. */
+  /** Coordinators hear of it a little later. */
+  async deleteTopic(name: string): Promise<number> {
+    const topicNames = [this.prefix + name]
+    const answer = await this.client.call(apis.deleteTopics, 5, { topicNames, timeoutMs: 5_000 })
+    await sleep(500)
+    return answer.responses[0]!.errorCode
+  }
+
   async heartbeat(group: string, memberId: string, saying: Saying = {}, version = 1): Promise<object> {
     const { owns, ...rest } = saying
     const key = `${group}/${memberId}`
