@@ -75,7 +75,8 @@ export function numberProducer(): ClientProgram {
       })
       try {
         while (!stopping()) {
-          for (let count = 1 + random.below(8); count > 0; count--) {
+          // Some batches are larger than a sector of the device, which may keep a part of them.
+          for (let count = 1 + random.below(random.pick([8, 8, 8, 80])); count > 0; count--) {
             const value = `${name}.${number++}`
             const partition = random.below(partitions)
             producer.send(

@@ -130,11 +130,11 @@ class Session {
     const before = new Map(history.committedOffsets)
     const committed = await offsetFetch(this.#client, GROUP)
     for (const partition of partitions) {
-      const offset = committed.find((one) => one.topic === TOPIC && one.partition === partition)?.offset ?? 0
+      const offset = committed.find((one) => one.topic === TOPIC && one.partition === partition)?.offset ?? -1
       const place = placeOf(TOPIC, partition)
-      history.readCommittedOffset(place, offset, before.get(place) ?? 0)
-      this.#member.positions.set(partition, { next: offset })
-      fetcher.assign([{ topic: TOPIC, partition, offset }])
+      history.readCommittedOffset(place, offset, before.get(place) ?? -1)
+      this.#member.positions.set(partition, { next: Math.max(0, offset) })
+      fetcher.assign([{ topic: TOPIC, partition, offset: Math.max(0, offset) }])
     }
   }
 

@@ -141,11 +141,11 @@ async function work(client: LogClient, setting: ClientSetting, membership: Membe
     const committed = await offsetFetch(client, GROUP)
     const positions = new Map<number, { next: number }>()
     for (const partition of membership.partitions) {
-      const offset = committed.find((one) => one.topic === TOPIC && one.partition === partition)?.offset ?? 0
+      const offset = committed.find((one) => one.topic === TOPIC && one.partition === partition)?.offset ?? -1
       const place = placeOf(TOPIC, partition)
-      history.readCommittedOffset(place, offset, before.get(place) ?? 0)
-      positions.set(partition, { next: offset })
-      fetcher.assign([{ topic: TOPIC, partition, offset }])
+      history.readCommittedOffset(place, offset, before.get(place) ?? -1)
+      positions.set(partition, { next: Math.max(0, offset) })
+      fetcher.assign([{ topic: TOPIC, partition, offset: Math.max(0, offset) }])
     }
     let heartbeatAtMs = 0
     while (!stopping()) {
@@ -203,8 +203,7 @@ export async function commit(
   if (errorCode === ErrorCode.REBALANCE_IN_PROGRESS || errorCode === ErrorCode.STALE_MEMBER_EPOCH)
     return false
   throwIfError(errorCode, { doing: 'committing an offset' })
-  const place = placeOf(TOPIC, at.partition)
-  history.committedOffsets.set(place, Math.max(at.offset, history.committedOffsets.get(place) ?? 0))
+  history.toldCommittedOffset(placeOf(TOPIC, at.partition), at.offset)
   return true
 }
 

@@ -32,7 +32,7 @@ export class History {
   readonly seen = new Map<string, Map<number, string>>()
   /** The batches in which they came: place → base offset → bytes. */
   readonly seenBatches = new Map<string, Map<number, Buffer>>()
-  /** Place → highest offset whose commit by the group was acknowledged. */
+  /** Place → highest offset that the group was told to be committed, as an answer to its commit or to its question. */
   readonly committedOffsets = new Map<string, number>()
   /** Values that members of the group worked on. */
   readonly processed = new Set<string>()
@@ -98,12 +98,14 @@ export class History {
     }
   }
 
-  /** The group's coordinator answered that this is the committed offset. */
-  readCommittedOffset(place: string, offset: number, acknowledgedBefore: number): void {
-    if (offset < acknowledgedBefore) {
-      throw new BrokenPromise(
-        `${place}: committed offset ${offset} after ${acknowledgedBefore} was acknowledged`,
-      )
-    }
+  /** The group's coordinator answered that this is the committed offset: no answer to a later question is lower. */
+  readCommittedOffset(place: string, offset: number, toldBefore: number): void {
+    if (offset < toldBefore)
+      throw new BrokenPromise(`${place}: committed offset ${offset} after ${toldBefore} was acknowledged`)
+    this.toldCommittedOffset(place, offset)
+  }
+
+  toldCommittedOffset(place: string, offset: number): void {
+    this.committedOffsets.set(place, Math.max(offset, this.committedOffsets.get(place) ?? -1))
   }
 }

@@ -1,12 +1,14 @@
 /**
  * One seeded run of the log: clients of every kind work against a broker while machines, disk and network fail, then
- * everything comes to rest, the power goes once more, and what the log holds is compared with what it promised.
+ * everything comes to rest, the power goes once more under writers, and what the log holds is compared with what it
+ * promised.
  */
 import { createTopics } from '../src/log/client/admin.ts'
 import { connectClient } from '../src/log/client/client.ts'
 import { offsetFetch } from '../src/log/client/group-admin.ts'
 import type { LogClient } from '../src/log/client/log-client.ts'
 import type { Simulation } from '../src/world/simulated/simulation.ts'
+import { sleep } from '../src/world/world.ts'
 import { checkPromises } from './checks.ts'
 import { copier, copierGroup, ledgerProducer, numberProducer, reader } from './clients.ts'
 import type { ClientProgram } from './clients.ts'
@@ -77,7 +79,7 @@ class Scenario {
     const faults = { simulation: this.#simulation, server: this.#server, history: this.#history }
     await letThingsGoWrong({ ...faults, killClient: () => this.#clients.killOne() }, untilMs)
     await this.#clients.comeToRest(() => this.#server.check())
-    this.#server.stop('power', 100)
+    await this.#cutOffWriters()
     await this.#check()
     await this.#checkFiles()
   }
@@ -96,6 +98,15 @@ class Scenario {
       ['reader', reader(TOPICS)],
     ]
     for (const [name, program] of programs) this.#clients.start(name, program)
+  }
+
+  /** The power goes in the middle of writes, and nobody writes afterwards: what was torn is there to be seen. */
+  async #cutOffWriters(): Promise<void> {
+    const { clock, random } = this.#simulation
+    for (const name of ['late-1', 'late-2', 'late-3']) this.#clients.start(name, numberProducer())
+    await sleep(clock, random.below(400))
+    this.#clients.killAll()
+    this.#server.stop('power', 100)
   }
 
   async #check(): Promise<void> {

@@ -47,6 +47,11 @@ export class RunningClients {
     this.#begin(client)
   }
 
+  /** All die, for good. */
+  killAll(): void {
+    for (const { machine } of this.#clients) machine.kill()
+  }
+
   /** Asks all (but `except`) to stop and waits until they have. `check` throws when a server is to blame. */
   async comeToRest(check: () => void, except: readonly string[] = []): Promise<void> {
     this.#history.note('rest')
