@@ -267,6 +267,87 @@ export const BROKER_SETTINGS = {
     ['bidirectional', 'upgrade', 'downgrade', 'disabled'],
     'Whether a group with members may change to the consumer protocol when the first member of it joins, and back when the last has left.',
   ),
+
+  // Share groups
+  'group.share.session.timeout.ms': int(
+    45_000,
+    1,
+    'How long a member of a share group may be silent before it is expelled.',
+  ),
+  'group.share.min.session.timeout.ms': int(45_000, 1, 'Shortest that a group may set for itself.'),
+  'group.share.max.session.timeout.ms': int(60_000, 1, 'Longest that a group may set for itself.'),
+  'group.share.heartbeat.interval.ms': int(
+    5_000,
+    1,
+    'How often members of share groups are asked to send heartbeats.',
+  ),
+  'group.share.min.heartbeat.interval.ms': int(5_000, 1, 'Shortest that a group may set for itself.'),
+  'group.share.max.heartbeat.interval.ms': int(15_000, 1, 'Longest that a group may set for itself.'),
+  'group.share.assignment.interval.ms': int(
+    0,
+    0,
+    'How long after an assignment a share group gets the next at the earliest. (Kafka: 1000)',
+  ),
+  'group.share.min.assignment.interval.ms': int(0, 0, 'Shortest that a group may set for itself.'),
+  'group.share.max.assignment.interval.ms': int(15_000, 0, 'Longest that a group may set for itself.'),
+  'group.share.record.lock.duration.ms': int(
+    30_000,
+    1_000,
+    'How long a member of a share group has for a record before others are given it.',
+    3_600_000,
+  ),
+  'group.share.min.record.lock.duration.ms': int(
+    15_000,
+    1_000,
+    'Shortest that a group may set for itself.',
+    30_000,
+  ),
+  'group.share.max.record.lock.duration.ms': int(
+    60_000,
+    30_000,
+    'Longest that a group may set for itself.',
+    3_600_000,
+  ),
+  'group.share.delivery.count.limit': int(
+    5,
+    2,
+    'How often a record is given to members of a share group before it is given up.',
+    25,
+  ),
+  'group.share.min.delivery.count.limit': int(2, 2, 'Least that a group may set for itself.', 5),
+  'group.share.max.delivery.count.limit': int(10, 5, 'Most that a group may set for itself.', 25),
+  'group.share.partition.max.record.locks': int(
+    2_000,
+    100,
+    'How many records of a partition a share group may have in work.',
+    10_000,
+  ),
+  'group.share.min.partition.max.record.locks': int(
+    100,
+    100,
+    'Least that a group may set for itself.',
+    2_000,
+  ),
+  'group.share.max.partition.max.record.locks': int(
+    4_000,
+    2_000,
+    'Most that a group may set for itself.',
+    20_000,
+  ),
+  'group.share.max.size': int(200, 1, 'Most members of a share group.', 1_000),
+  'group.share.max.share.sessions': int(2_000, 1, 'Most members of share groups that fetch at a time.'),
+  'share.coordinator.state.topic.num.partitions': int(
+    4,
+    1,
+    'Partitions of __share_group_state, created on first use. (Kafka: 50)',
+  ),
+  'share.coordinator.state.topic.segment.bytes': int(
+    2_097_152,
+    1,
+    'Segment size of __share_group_state. (Kafka: 104857600)',
+  ),
+
+  // Offsets of consumer groups
   'offsets.topic.num.partitions': int(
     4,
     1,

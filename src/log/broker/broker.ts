@@ -339,6 +339,7 @@ class RunningBroker implements Broker {
     // Transactions first: completing one may still write to the groups' log.
     await this.#coordinators?.transactions.close()
     await this.#coordinators?.groups.close()
+    await this.#coordinators?.shares.close()
   }
 
   async #close(): Promise<void> {

@@ -17,6 +17,10 @@ import { listTransactionsApi } from '../protocol/apis/list-transactions.ts'
 import { offsetCommitApi } from '../protocol/apis/offset-commit.ts'
 import { offsetDeleteApi } from '../protocol/apis/offset-delete.ts'
 import { offsetFetchApi } from '../protocol/apis/offset-fetch.ts'
+import { shareAcknowledgeApi } from '../protocol/apis/share-acknowledge.ts'
+import { shareFetchApi } from '../protocol/apis/share-fetch.ts'
+import { shareGroupDescribeApi } from '../protocol/apis/share-group-describe.ts'
+import { shareGroupHeartbeatApi } from '../protocol/apis/share-group-heartbeat.ts'
 import { syncGroupApi } from '../protocol/apis/sync-group.ts'
 import { txnOffsetCommitApi } from '../protocol/apis/txn-offset-commit.ts'
 import { writeTxnMarkersApi } from '../protocol/apis/write-txn-markers.ts'
@@ -39,6 +43,10 @@ import { handleListTransactions } from './handlers/list-transactions.ts'
 import { handleOffsetCommit } from './handlers/offset-commit.ts'
 import { handleOffsetDelete } from './handlers/offset-delete.ts'
 import { handleOffsetFetch } from './handlers/offset-fetch.ts'
+import { handleShareAcknowledge } from './handlers/share-acknowledge.ts'
+import { handleShareFetch } from './handlers/share-fetch.ts'
+import { handleShareGroupDescribe } from './handlers/share-group-describe.ts'
+import { handleShareGroupHeartbeat } from './handlers/share-group-heartbeat.ts'
 import { handleSyncGroup } from './handlers/sync-group.ts'
 import { handleTxnOffsetCommit } from './handlers/txn-offset-commit.ts'
 import { handleWriteTxnMarkers } from './handlers/write-txn-markers.ts'
@@ -54,6 +62,10 @@ export const coordinatorRoutes: readonly Route[] = [
   route(leaveGroupApi, handleLeaveGroup),
   route(consumerGroupHeartbeatApi, handleConsumerGroupHeartbeat),
   route(consumerGroupDescribeApi, handleConsumerGroupDescribe),
+  route(shareGroupHeartbeatApi, handleShareGroupHeartbeat),
+  route(shareGroupDescribeApi, handleShareGroupDescribe),
+  route(shareFetchApi, handleShareFetch),
+  route(shareAcknowledgeApi, handleShareAcknowledge),
   route(describeGroupsApi, handleDescribeGroups),
   route(listGroupsApi, handleListGroups),
   route(deleteGroupsApi, handleDeleteGroups),

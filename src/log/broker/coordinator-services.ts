@@ -1,12 +1,16 @@
 import type { BrokerServices } from './services.ts'
 import type { GroupDriver } from './coordinators/group-driver.ts'
 import type { TransactionDriver } from './coordinators/transaction-driver.ts'
+import type { ShareDriver } from './share/share-driver.ts'
 
 /** What the coordinators may use: everything that the broker has but the coordinators themselves. */
-export type CoordinatorEnvironment = Omit<BrokerServices, 'groups' | 'transactions'>
+export type CoordinatorEnvironment = Omit<BrokerServices, 'groups' | 'shares' | 'transactions'>
 
 /** The consumer groups as handlers see them; the broker itself needs `topicDeleted` and `close` alone. */
 export type GroupService = Omit<GroupDriver, 'open' | 'applyMarker'>
+
+/** What share groups have done with partitions, as handlers see it. */
+export type ShareService = Omit<ShareDriver, 'open'>
 
 /** The transaction coordinator as handlers see it; Produce needs `verifyPartitions` alone. */
 export type TransactionService = Omit<TransactionDriver, 'open'>

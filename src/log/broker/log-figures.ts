@@ -63,10 +63,7 @@ export function logFigures(logDirectory: LogDirectory, groups: GroupService): Lo
     groups: groups.list().map(({ groupId, groupState, groupType }) => ({
       groupId,
       state: groupState,
-      members:
-        groupType === 'consumer'
-          ? groups.describeConsumerGroup(groupId).members.length
-          : groups.describe(groupId).members.length,
+      members: memberCount(groups, groupId, groupType),
       offsets: groups.committedOffsets(groupId).flatMap(({ name: topic, partitions }) =>
         partitions.map(({ partitionIndex: partition, committedOffset: offset }) => ({
           topic,
@@ -75,6 +72,17 @@ export function logFigures(logDirectory: LogDirectory, groups: GroupService): Lo
         })),
       ),
     })),
+  }
+}
+
+function memberCount(groups: GroupService, groupId: string, type: string): number {
+  switch (type) {
+    case 'consumer':
+      return groups.describeConsumerGroup(groupId).members.length
+    case 'share':
+      return groups.describeShareGroup(groupId).members.length
+    default:
+      return groups.describe(groupId).members.length
   }
 }
 

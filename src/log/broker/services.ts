@@ -5,7 +5,7 @@ import type { BrokerConfig } from './broker-config.ts'
 import type { BufferPool } from './buffer-pool.ts'
 import type { BrokerCounters } from './broker-metrics.ts'
 import type { GroupSettings } from './coordinators/group-settings.ts'
-import type { GroupService, TransactionService } from './coordinator-services.ts'
+import type { GroupService, ShareService, TransactionService } from './coordinator-services.ts'
 import type { FetchSessions } from './fetch-sessions.ts'
 import type { PartitionWaiters } from './partition-waiters.ts'
 import type { ClientQuotas } from './quotas/client-quotas.ts'
@@ -46,6 +46,7 @@ export interface BrokerServices {
   /** What clients tell of themselves, and what they are asked for. */
   readonly telemetry: ClientTelemetry
   readonly groups: GroupService
+  readonly shares: ShareService
   readonly transactions: TransactionService
 }
 

@@ -5,6 +5,7 @@ import { addPartitionsToTxnApi } from './apis/add-partitions-to-txn.ts'
 import { alterConfigsApi } from './apis/alter-configs.ts'
 import { alterClientQuotasApi } from './apis/alter-client-quotas.ts'
 import { alterPartitionReassignmentsApi } from './apis/alter-partition-reassignments.ts'
+import { alterShareGroupOffsetsApi } from './apis/alter-share-group-offsets.ts'
 import { alterUserScramCredentialsApi } from './apis/alter-user-scram-credentials.ts'
 import { apiVersionsApi } from './apis/api-versions.ts'
 import { consumerGroupDescribeApi } from './apis/consumer-group-describe.ts'
@@ -15,6 +16,7 @@ import { createTopicsApi } from './apis/create-topics.ts'
 import { deleteAclsApi } from './apis/delete-acls.ts'
 import { deleteGroupsApi } from './apis/delete-groups.ts'
 import { deleteRecordsApi } from './apis/delete-records.ts'
+import { deleteShareGroupOffsetsApi } from './apis/delete-share-group-offsets.ts'
 import { deleteTopicsApi } from './apis/delete-topics.ts'
 import { describeAclsApi } from './apis/describe-acls.ts'
 import { describeClusterApi } from './apis/describe-cluster.ts'
@@ -23,6 +25,7 @@ import { describeGroupsApi } from './apis/describe-groups.ts'
 import { describeLogDirsApi } from './apis/describe-log-dirs.ts'
 import { describeProducersApi } from './apis/describe-producers.ts'
 import { describeQuorumApi } from './apis/describe-quorum.ts'
+import { describeShareGroupOffsetsApi } from './apis/describe-share-group-offsets.ts'
 import { describeTopicPartitionsApi } from './apis/describe-topic-partitions.ts'
 import { describeTransactionsApi } from './apis/describe-transactions.ts'
 import { describeClientQuotasApi } from './apis/describe-client-quotas.ts'
@@ -51,6 +54,10 @@ import { produceApi } from './apis/produce.ts'
 import { pushTelemetryApi } from './apis/push-telemetry.ts'
 import { saslAuthenticateApi } from './apis/sasl-authenticate.ts'
 import { saslHandshakeApi } from './apis/sasl-handshake.ts'
+import { shareAcknowledgeApi } from './apis/share-acknowledge.ts'
+import { shareFetchApi } from './apis/share-fetch.ts'
+import { shareGroupDescribeApi } from './apis/share-group-describe.ts'
+import { shareGroupHeartbeatApi } from './apis/share-group-heartbeat.ts'
 import { syncGroupApi } from './apis/sync-group.ts'
 import { txnOffsetCommitApi } from './apis/txn-offset-commit.ts'
 import { updateFeaturesApi } from './apis/update-features.ts'
@@ -112,6 +119,13 @@ export const apis = {
   describeTopicPartitions: describeTopicPartitionsApi,
   getTelemetrySubscriptions: getTelemetrySubscriptionsApi,
   pushTelemetry: pushTelemetryApi,
+  shareGroupHeartbeat: shareGroupHeartbeatApi,
+  shareGroupDescribe: shareGroupDescribeApi,
+  shareFetch: shareFetchApi,
+  shareAcknowledge: shareAcknowledgeApi,
+  describeShareGroupOffsets: describeShareGroupOffsetsApi,
+  alterShareGroupOffsets: alterShareGroupOffsetsApi,
+  deleteShareGroupOffsets: deleteShareGroupOffsetsApi,
 } as const
 
 export const apiByKey: ReadonlyMap<number, AnyApi> = new Map(

@@ -23,6 +23,13 @@ import {
   type GroupRecord,
 } from '../../coordinator/group/group-record.ts'
 import { joinError, syncError } from '../../coordinator/group/group-step.ts'
+import type { DescribedShareGroup } from '../../coordinator/group/share/describe-share-group.ts'
+import {
+  refuseShare,
+  type ShareHeartbeatRequest,
+  type ShareHeartbeatResult,
+} from '../../coordinator/group/share/share-heartbeat.ts'
+import type { ShareTopics } from '../../coordinator/group/share/share-record.ts'
 import type {
   GroupEffects,
   GroupSurroundings,
@@ -38,6 +45,12 @@ import { groupConfig, topicsOf } from './group-surroundings.ts'
 import { CONSUMER_OFFSETS, internalTopic } from './internal-topics.ts'
 import { Re2TopicRegexes } from './topic-regexes.ts'
 
+/** What share groups have done with partitions, which is kept elsewhere. */
+interface SharePartitions {
+  deleteGroup(groupId: string): Promise<ErrorCode>
+  memberLeft(groupId: string, memberId: string): void
+}
+
 interface Shard {
   readonly coordinator: GroupCoordinator
   readonly log: CoordinatorLog
@@ -48,6 +61,7 @@ const EXPIRY_BATCH_RECORDS = 1_000
 export class GroupDriver {
   readonly #environment: CoordinatorEnvironment
   readonly #surroundings: GroupSurroundings
+  readonly #sharePartitions: SharePartitions
   readonly #regexes = new Re2TopicRegexes()
   #shards: readonly Shard[] = []
   readonly #waiters = new Map<
@@ -59,8 +73,9 @@ export class GroupDriver {
   #expiryTimer: Timer | undefined
   #closed = false
 
-  constructor(environment: CoordinatorEnvironment) {
+  constructor(environment: CoordinatorEnvironment, sharePartitions: SharePartitions) {
     this.#environment = environment
+    this.#sharePartitions = sharePartitions
     this.#surroundings = {
       config: groupConfig(environment.config, environment.groupSettings),
       topics: topicsOf(environment.logDirectory),
@@ -121,6 +136,16 @@ export class GroupDriver {
     const submitted = this.#submit(shard, request.groupId, effects)
     const failure = submitted === ErrorCode.NONE ? await shard.log.durable() : submitted
     return failure === ErrorCode.NONE ? result : refuse(failure, null)
+  }
+
+  async shareHeartbeat(request: ShareHeartbeatRequest): Promise<ShareHeartbeatResult> {
+    const shard = this.#shardOf(request.groupId)
+    if (shard === undefined) return refuseShare(ErrorCode.COORDINATOR_NOT_AVAILABLE, null)
+    const { result, records } = shard.coordinator.shareHeartbeat(request, this.#now())
+    if (result.errorCode !== ErrorCode.NONE) return result
+    const failure = await this.#write(shard, records)
+    this.#arm(request.groupId)
+    return failure === ErrorCode.NONE ? result : refuseShare(failure, null)
   }
 
   sync(request: SyncRequest): Promise<SyncResult> {
@@ -201,6 +226,22 @@ export class GroupDriver {
     return (this.#existingShardOf(groupId)?.coordinator ?? this.#noGroups()).describeConsumerGroup(groupId)
   }
 
+  describeShareGroup(groupId: string): DescribedShareGroup {
+    return (this.#existingShardOf(groupId)?.coordinator ?? this.#noGroups()).describeShareGroup(groupId)
+  }
+
+  /** The topics of which a share group has share-partitions; undefined when there is no such group. */
+  shareTopics(groupId: string): ShareTopics | undefined {
+    return this.#existingShardOf(groupId)?.coordinator.shares.topicsOf(groupId)
+  }
+
+  /** Notes that a share group has share-partitions of other topics than before. */
+  async changeShareTopics(groupId: string, topics: ShareTopics): Promise<ErrorCode> {
+    const shard = this.#existingShardOf(groupId)
+    if (shard === undefined) return ErrorCode.GROUP_ID_NOT_FOUND
+    return this.#write(shard, shard.coordinator.shares.changeTopics(groupId, topics))
+  }
+
   list(): GroupListing[] {
     return this.#shards.flatMap(({ coordinator }) => coordinator.list())
   }
@@ -210,7 +251,12 @@ export class GroupDriver {
     const shard = this.#existingShardOf(groupId)
     if (shard === undefined) return ErrorCode.GROUP_ID_NOT_FOUND
     const { errorCode, records } = shard.coordinator.deleteGroup(groupId, this.#now())
-    return errorCode === ErrorCode.NONE ? await this.#write(shard, records) : errorCode
+    if (errorCode !== ErrorCode.NONE) return errorCode
+    // First what it has done, so that a group of the same name cannot go on with it.
+    const forgotten = shard.coordinator.shares.has(groupId)
+      ? await this.#sharePartitions.deleteGroup(groupId)
+      : ErrorCode.NONE
+    return forgotten === ErrorCode.NONE ? await this.#write(shard, records) : forgotten
   }
 
   async deleteOffsets(
@@ -292,6 +338,8 @@ export class GroupDriver {
         producerId: owner?.producerId,
         more: index < records.length - 1,
       })
+      if (record.kind === 'share-member' && record.value === null)
+        this.#sharePartitions.memberLeft(record.groupId, record.memberId)
     })
     this.#compactWhenLarge(shard)
     return ErrorCode.NONE

@@ -1,14 +1,18 @@
 /** What groups have set for themselves (the configuration resource GROUP), in `millrace-groups.json` in the data directory. */
 import { join } from 'node:path/posix'
 import type { ConsumerGroupTimes } from '../../coordinator/group/group-step.ts'
+import type { ShareLimits } from '../../coordinator/share/share-partition.ts'
 import { DurableDocument } from '../../storage/durable-document.ts'
 import type { Disk } from '../../../world/world.ts'
 import { parseSetting, type BrokerConfig, type BrokerSettingName } from '../broker-config.ts'
+import { startStrategy, type StartStrategy } from './start-strategy.ts'
 
 type Own = Readonly<Record<string, string>>
 type Content = ReadonlyMap<string, Own>
 
-interface GroupSetting {
+/** A whole number that the broker has a setting for too, which bounds it. */
+interface NumericSetting {
+  readonly type: 'int'
   /** The broker's setting that counts where a group has none of its own, and those that bound it. */
   readonly broker: BrokerSettingName
   readonly min: BrokerSettingName
@@ -16,33 +20,75 @@ interface GroupSetting {
   readonly doc: string
 }
 
-/** Every setting of a group, by Kafka's name: whole numbers of milliseconds. */
-export const GROUP_SETTINGS: ReadonlyMap<string, GroupSetting> = new Map([
+interface WordSetting {
+  readonly type: 'string' | 'boolean'
+  readonly default: string
+  isValid(value: string): boolean
+  readonly doc: string
+}
+
+type GroupSetting = NumericSetting | WordSetting
+
+/** `share.record.lock.duration.ms` is bounded by `group.share.min.record.lock.duration.ms`. */
+function numeric(name: string, doc: string): [string, NumericSetting] {
+  const [kind, ...rest] = name.split('.')
+  const broker = (bound: string): BrokerSettingName =>
+    ['group', kind, bound, ...rest].filter((word) => word !== '').join('.') as BrokerSettingName
+  return [name, { type: 'int', broker: broker(''), min: broker('min'), max: broker('max'), doc }]
+}
+
+function times(kind: 'consumer' | 'share', who: string): [string, NumericSetting][] {
+  return [
+    numeric(`${kind}.session.timeout.ms`, `How long ${who} may be silent before they are expelled.`),
+    numeric(`${kind}.heartbeat.interval.ms`, `How often ${who} are asked to send heartbeats.`),
+    numeric(
+      `${kind}.assignment.interval.ms`,
+      'How long after an assignment the next is made at the earliest.',
+    ),
+  ]
+}
+
+/** Every setting of a group, by Kafka's name. */
+export const GROUP_SETTINGS: ReadonlyMap<string, GroupSetting> = new Map<string, GroupSetting>([
+  ...times('consumer', 'members of the consumer protocol'),
+  ...times('share', 'members of the share group'),
+  numeric(
+    'share.record.lock.duration.ms',
+    'How long a member of the share group has for a record before others are given it.',
+  ),
+  numeric(
+    'share.delivery.count.limit',
+    'How often a record is given to members of the share group before it is given up.',
+  ),
+  numeric(
+    'share.partition.max.record.locks',
+    'How many records of a partition the share group may have in work.',
+  ),
   [
-    'consumer.session.timeout.ms',
+    'share.auto.offset.reset',
     {
-      broker: 'group.consumer.session.timeout.ms',
-      min: 'group.consumer.min.session.timeout.ms',
-      max: 'group.consumer.max.session.timeout.ms',
-      doc: 'How long a member of the consumer protocol may be silent before it is expelled.',
+      type: 'string',
+      default: 'latest',
+      isValid: (value) => startStrategy(value) !== undefined,
+      doc: 'Where a share group begins: earliest, latest, or by_duration: and a duration before now, as in by_duration:PT1H.',
     },
   ],
   [
-    'consumer.heartbeat.interval.ms',
+    'share.isolation.level',
     {
-      broker: 'group.consumer.heartbeat.interval.ms',
-      min: 'group.consumer.min.heartbeat.interval.ms',
-      max: 'group.consumer.max.heartbeat.interval.ms',
-      doc: 'How often members of the consumer protocol are asked to send heartbeats.',
+      type: 'string',
+      default: 'read_uncommitted',
+      isValid: (value) => ['read_uncommitted', 'read_committed'].includes(value.toLowerCase()),
+      doc: 'Whether a share group is given records of transactions that are not committed.',
     },
   ],
   [
-    'consumer.assignment.interval.ms',
+    'share.renew.acknowledge.enable',
     {
-      broker: 'group.consumer.assignment.interval.ms',
-      min: 'group.consumer.min.assignment.interval.ms',
-      max: 'group.consumer.max.assignment.interval.ms',
-      doc: 'How long after an assignment the next is made at the earliest.',
+      type: 'boolean',
+      default: 'true',
+      isValid: (value) => ['true', 'false'].includes(value.toLowerCase()),
+      doc: 'Whether members of the share group may prolong the time that they have for a record.',
     },
   ],
 ])
@@ -84,21 +130,43 @@ export class GroupSettings {
     return this.#document.content.get(groupId) ?? {}
   }
 
-  /** What counts for a group. The broker's bounds may have become tighter since a group set something. */
-  timesOf(groupId: string): ConsumerGroupTimes {
-    const own = this.own(groupId)
-    const valueOf = (name: string): number => {
-      const setting = GROUP_SETTINGS.get(name)!
-      const { [setting.min]: min, [setting.max]: max, [setting.broker]: byDefault } = this.#config
-      return own[name] === undefined
-        ? Number(byDefault)
-        : Math.min(Math.max(Number(own[name]), Number(min)), Number(max))
-    }
+  /** What counts for a group of the consumer protocol or for a share group. */
+  timesOf(groupId: string, kind: 'consumer' | 'share'): ConsumerGroupTimes {
     return {
-      sessionTimeoutMs: valueOf('consumer.session.timeout.ms'),
-      heartbeatIntervalMs: valueOf('consumer.heartbeat.interval.ms'),
-      assignmentIntervalMs: valueOf('consumer.assignment.interval.ms'),
+      sessionTimeoutMs: this.#number(groupId, `${kind}.session.timeout.ms`),
+      heartbeatIntervalMs: this.#number(groupId, `${kind}.heartbeat.interval.ms`),
+      assignmentIntervalMs: this.#number(groupId, `${kind}.assignment.interval.ms`),
     }
+  }
+
+  shareLimits(groupId: string): ShareLimits {
+    return {
+      lockDurationMs: this.#number(groupId, 'share.record.lock.duration.ms'),
+      deliveryCountLimit: this.#number(groupId, 'share.delivery.count.limit'),
+      maxRecordLocks: this.#number(groupId, 'share.partition.max.record.locks'),
+      mayRenew: this.#word(groupId, 'share.renew.acknowledge.enable') === 'true',
+    }
+  }
+
+  readsCommitted(groupId: string): boolean {
+    return this.#word(groupId, 'share.isolation.level') === 'read_committed'
+  }
+
+  /** Where a share group begins in a partition that it has done nothing with. */
+  shareStart(groupId: string): StartStrategy {
+    return startStrategy(this.#word(groupId, 'share.auto.offset.reset'))!
+  }
+
+  /** The broker's bounds may have become tighter since a group set something. */
+  #number(groupId: string, name: string): number {
+    const own = this.own(groupId)[name]
+    const { min, max, broker } = GROUP_SETTINGS.get(name) as NumericSetting
+    if (own === undefined) return Number(this.#config[broker])
+    return Math.min(Math.max(Number(own), Number(this.#config[min])), Number(this.#config[max]))
+  }
+
+  #word(groupId: string, name: string): string {
+    return (this.own(groupId)[name] ?? (GROUP_SETTINGS.get(name) as WordSetting).default).toLowerCase()
   }
 
   /** What is wrong with settings; undefined when nothing is. */
@@ -106,6 +174,10 @@ export class GroupSettings {
     for (const [name, value] of Object.entries(own)) {
       const setting = GROUP_SETTINGS.get(name)
       if (setting === undefined) return `Unknown group config name: ${name}`
+      if (setting.type !== 'int') {
+        if (!setting.isValid(value)) return `Invalid value ${value} for configuration ${name}`
+        continue
+      }
       const parsed = parseSetting({ type: 'int', default: 0, doc: '' }, value)
       if (parsed.kind === 'invalid')
         return `Invalid value ${value} for configuration ${name}: Not a number of type INT`

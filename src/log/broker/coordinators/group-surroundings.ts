@@ -20,7 +20,11 @@ export function groupConfig(config: BrokerConfig, settings: GroupSettings): Grou
       regexRefreshIntervalMs: config['group.consumer.regex.refresh.interval.ms'],
       mayUpgrade: policy === 'bidirectional' || policy === 'upgrade',
       mayDowngrade: policy === 'bidirectional' || policy === 'downgrade',
-      ofGroup: (groupId) => settings.timesOf(groupId),
+      ofGroup: (groupId) => settings.timesOf(groupId, 'consumer'),
+    },
+    share: {
+      maxSize: config['group.share.max.size'],
+      ofGroup: (groupId) => settings.timesOf(groupId, 'share'),
     },
   }
 }

@@ -92,5 +92,6 @@ function deleteOne(
     return { ...answer, errorCode: ErrorCode.KAFKA_STORAGE_ERROR, errorMessage: messageOf(error) }
   }
   services.groups.topicDeleted(topic.name)
+  services.shares.topicDeleted(topic.id)
   return { ...answer, errorCode: ErrorCode.NONE }
 }

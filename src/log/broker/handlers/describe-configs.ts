@@ -94,12 +94,14 @@ function describe(
       const own = services.groupSettings.own(resourceName)
       const configs = [...GROUP_SETTINGS]
         .filter(([name]) => asked(name))
-        .map(([name, { broker, doc }]) => {
-          const described = withOwn(
-            { name, value: own[name], source: CONFIG_SOURCE.group },
-            describeBrokerSetting(broker, services.config),
-          )
-          return entryOf({ name, type: 'int', doc, described, readOnly: false }, request)
+        .map(([name, setting]) => {
+          const { type, doc } = setting
+          const byDefault =
+            'default' in setting
+              ? { value: setting.default, source: CONFIG_SOURCE.default, synonyms: [] }
+              : describeBrokerSetting(setting.broker, services.config)
+          const described = withOwn({ name, value: own[name], source: CONFIG_SOURCE.group }, byDefault)
+          return entryOf({ name, type, doc, described, readOnly: false }, request)
         })
       return { errorCode: ErrorCode.NONE, configs }
     }

@@ -15,6 +15,7 @@ import {
 } from './consumer/classic-members.ts'
 import {
   consumerHeartbeat,
+  refuse,
   type ConsumerHeartbeatRequest,
   type ConsumerHeartbeatResult,
 } from './consumer/consumer-heartbeat.ts'
@@ -46,6 +47,10 @@ import type {
   SyncRequest,
 } from './group-step.ts'
 import * as membership from './membership.ts'
+import type { DescribedShareGroup } from './share/describe-share-group.ts'
+import { ShareGroups } from './share/share-groups.ts'
+import type { ShareHeartbeatRequest } from './share/share-heartbeat.ts'
+import { isShareRecord } from './share/share-record.ts'
 import { answerJoin, answerSync, prepareRebalance } from './rebalance.ts'
 
 /** Where a record lies in the log, and the transaction it belongs to. */
@@ -65,6 +70,8 @@ export interface GroupListing {
 }
 
 export class GroupCoordinator {
+  /** Groups of another kind, under names of their own. */
+  readonly shares: ShareGroups
   readonly #surroundings: GroupSurroundings
   readonly #groups = new Map<string, ConsumerGroup>()
   /** Producers with pending offsets here → the groups they touch. */
@@ -72,6 +79,7 @@ export class GroupCoordinator {
 
   constructor(surroundings: GroupSurroundings) {
     this.#surroundings = surroundings
+    this.shares = new ShareGroups(surroundings)
   }
 
   join(request: JoinRequest, waiter: Waiter, now: Instant): GroupEffects {
@@ -81,6 +89,7 @@ export class GroupCoordinator {
       return effects
     }
     if (request.groupId === '') return refuse(ErrorCode.INVALID_GROUP_ID)
+    if (this.shares.has(request.groupId)) return refuse(ErrorCode.INCONSISTENT_GROUP_PROTOCOL)
     const { minSessionTimeoutMs, maxSessionTimeoutMs } = this.#surroundings.config
     if (request.sessionTimeoutMs < minSessionTimeoutMs || request.sessionTimeoutMs > maxSessionTimeoutMs) {
       return refuse(ErrorCode.INVALID_SESSION_TIMEOUT)
@@ -108,12 +117,25 @@ export class GroupCoordinator {
     now: Instant,
   ): { result: ConsumerHeartbeatResult; effects: GroupEffects } {
     const known = this.#groups.get(request.groupId)
+    if (this.shares.has(request.groupId)) {
+      const message = `Group ${request.groupId} is not a consumer group.`
+      return { result: refuse(ErrorCode.GROUP_ID_NOT_FOUND, message), effects: noEffects() }
+    }
     const group = known ?? new ConsumerGroup(request.groupId)
     const step = this.#step(group, now)
     const result = consumerHeartbeat(step, request, known !== undefined)
     if (result.errorCode !== ErrorCode.NONE) return { result, effects: noEffects() }
     this.#groups.set(group.id, group)
     return { result, effects: step.effects }
+  }
+
+  /** ShareGroupHeartbeat; the result is to be sent when the records are durable. */
+  shareHeartbeat(request: ShareHeartbeatRequest, now: Instant): ReturnType<ShareGroups['heartbeat']> {
+    return this.shares.heartbeat(request, { now, isOther: this.#groups.has(request.groupId) })
+  }
+
+  describeShareGroup(groupId: string): DescribedShareGroup {
+    return this.shares.describe(groupId, this.#groups.has(groupId))
   }
 
   sync(request: SyncRequest, waiter: Waiter, now: Instant): GroupEffects {
@@ -169,14 +191,17 @@ export class GroupCoordinator {
   /** When `tick` wants to be called for the group at the latest (monotonic); Infinity when it need not be. */
   nextTickMs(groupId: string): number {
     const group = this.#groups.get(groupId)
-    if (group === undefined) return Infinity
+    if (group === undefined) return this.shares.nextTickMs(groupId)
     return group.consumer === undefined ? membership.nextTickMs(group) : group.deadlines.next()
   }
 
   tick(groupId: string, now: Instant): GroupEffects {
     const effects = noEffects()
     const group = this.#groups.get(groupId)
-    if (group === undefined) return effects
+    if (group === undefined) {
+      effects.records.push(...this.shares.tick(groupId, now))
+      return effects
+    }
     const step = this.#step(group, now, effects)
     if (group.consumer === undefined) membership.tick(step)
     else expireMembers(step)
@@ -255,7 +280,9 @@ export class GroupCoordinator {
     const errorCode =
       request.groupId === '' && transactional
         ? ErrorCode.INVALID_GROUP_ID
-        : commitError(group, request, { transactional, topics: this.#surroundings.topics })
+        : this.shares.has(request.groupId)
+          ? ErrorCode.GROUP_ID_NOT_FOUND
+          : commitError(group, request, { transactional, topics: this.#surroundings.topics })
     if (errorCode !== ErrorCode.NONE) return { topics: allPartitions(request.topics, errorCode), records: [] }
     const member = group?.consumer === undefined ? group?.members.get(request.memberId) : undefined
     if (member !== undefined) member.deadlineMs = now.monotonicMs + member.sessionTimeoutMs
@@ -275,24 +302,30 @@ export class GroupCoordinator {
   }
 
   describeConsumerGroup(groupId: string): DescribedConsumerGroup {
-    return describeConsumerGroup(groupId, this.#groups.get(groupId), this.#surroundings)
+    const described = describeConsumerGroup(groupId, this.#groups.get(groupId), this.#surroundings)
+    if (!this.shares.has(groupId)) return described
+    return { ...described, errorMessage: `Group ${groupId} is not a consumer group.` }
   }
 
   /** A group of the classic protocol as DescribeGroups shows it. */
   describe(groupId: string): DescribedGroup {
-    return describeClassicGroup(groupId, this.#groups.get(groupId))
+    const described = describeClassicGroup(groupId, this.#groups.get(groupId))
+    if (!this.shares.has(groupId)) return described
+    return { ...described, errorMessage: `Group ${groupId} is not a classic group.` }
   }
 
   list(): GroupListing[] {
-    return [...this.#groups.values()].map((group) => ({
+    const groups = Array.from(this.#groups.values(), (group) => ({
       groupId: group.id,
       protocolType: group.consumer === undefined ? (group.protocolType ?? '') : 'consumer',
       groupState: group.shownState,
       groupType: group.consumer === undefined ? 'classic' : 'consumer',
     }))
+    return [...groups, ...this.shares.list()]
   }
 
   deleteGroup(groupId: string, now: Instant): { errorCode: ErrorCode; records: GroupRecord[] } {
+    if (this.shares.has(groupId)) return this.shares.delete(groupId)
     const group = this.#groups.get(groupId)
     if (groupId === '') return { errorCode: ErrorCode.INVALID_GROUP_ID, records: [] }
     if (group === undefined) return { errorCode: ErrorCode.GROUP_ID_NOT_FOUND, records: [] }
@@ -325,6 +358,10 @@ export class GroupCoordinator {
 
   /** The one place where durable state changes, live and in replay alike. */
   apply(record: GroupRecord, position: RecordPosition): void {
+    if (isShareRecord(record)) {
+      this.shares.apply(record)
+      return
+    }
     const group = this.#groups.get(record.groupId) ?? new ConsumerGroup(record.groupId)
     this.#groups.set(group.id, group)
     if (record.kind === 'membership') {
@@ -388,7 +425,7 @@ export class GroupCoordinator {
       if (group.consumer === undefined) group.restore(now.monotonicMs)
       else renewDeadlines(this.#step(group, now), 'all')
     }
-    return [...this.#groups.keys()]
+    return [...this.#groups.keys(), ...this.shares.restore(now)]
   }
 
   /**
@@ -398,11 +435,12 @@ export class GroupCoordinator {
    */
   *snapshot(): Generator<SnapshotPiece<GroupRecord>, void, void> {
     for (const group of this.#groups.values()) yield* groupSnapshot(group)
+    yield* this.shares.snapshot()
   }
 
   /** How many records a snapshot would have, about. */
   get sizeRecords(): number {
-    let size = 0
+    let size = this.shares.sizeRecords
     for (const group of this.#groups.values()) {
       size += 1 + 3 * (group.consumer?.members.size ?? 0)
       for (const partitions of group.offsets.values()) size += partitions.size

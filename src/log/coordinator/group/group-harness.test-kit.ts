@@ -29,6 +29,10 @@ export const CONFIG: GroupConfig = {
     mayDowngrade: true,
     ofGroup: () => ({ sessionTimeoutMs: 10_000, heartbeatIntervalMs: 1_000, assignmentIntervalMs: 0 }),
   },
+  share: {
+    maxSize: 5,
+    ofGroup: () => ({ sessionTimeoutMs: 10_000, heartbeatIntervalMs: 1_000, assignmentIntervalMs: 0 }),
+  },
 }
 
 /** Topics that tests create, grow and delete. */

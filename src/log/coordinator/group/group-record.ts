@@ -6,13 +6,20 @@ import {
   encodeConsumerRecord,
   type ConsumerRecord,
 } from './consumer/consumer-record.ts'
+import {
+  decodeShareRecord,
+  encodeShareRecord,
+  isShareRecord,
+  type ShareRecord,
+} from './share/share-record.ts'
 
 /**
  * A record of `__consumer_offsets`: a committed offset, the membership of a group of the classic protocol, or a part of
- * one of the consumer protocol. A null value is a tombstone.
+ * one of the consumer protocol or of a share group. A null value is a tombstone.
  */
 export type GroupRecord =
   | ConsumerRecord
+  | ShareRecord
   | {
       readonly kind: 'offset'
       readonly groupId: string
@@ -65,6 +72,7 @@ const MEMBERSHIP_VALUE_VERSION = 3
 
 /** Encodes in the formats that Kafka's own tools print: OffsetCommitValue v3 (v1 with an expiry), GroupMetadataValue v3. */
 export function encodeGroupRecord(record: GroupRecord): StoredRecord {
+  if (isShareRecord(record)) return encodeShareRecord(record)
   if (record.kind !== 'offset' && record.kind !== 'membership') return encodeConsumerRecord(record)
   const key = new ByteWriter(64)
   if (record.kind === 'offset') {
@@ -115,7 +123,7 @@ function encodeMembership(value: MembershipValue): Buffer {
 
 /**
  * Reads every version that Kafka has written, so that a directory can be carried over. Records of other kinds (those
- * of share and streams groups) give undefined.
+ * of streams groups) give undefined.
  */
 export function decodeGroupRecord(stored: StoredRecord): GroupRecord | undefined {
   const key = new ByteReader(stored.key)
@@ -132,8 +140,10 @@ export function decodeGroupRecord(stored: StoredRecord): GroupRecord | undefined
       const groupId = key.string()
       return { kind: 'membership', groupId, value: stored.value && decodeMembership(stored.value) }
     }
-    default:
-      return decodeConsumerRecord(version, key, stored.value && new ByteReader(stored.value))
+    default: {
+      const value = stored.value && new ByteReader(stored.value)
+      return decodeShareRecord(version, key, value) ?? decodeConsumerRecord(version, key, value)
+    }
   }
 }
 

@@ -206,7 +206,7 @@ describe('groups', () => {
 
   it('records of other kinds are passed over', () => {
     assert.equal(
-      decodeGroupRecord({ key: Buffer.from('000b000167', 'hex'), value: Buffer.from('0000', 'hex') }),
+      decodeGroupRecord({ key: Buffer.from('0063000167', 'hex'), value: Buffer.from('0000', 'hex') }),
       undefined,
     )
   })

@@ -13,6 +13,14 @@ export interface GroupConfig {
   readonly offsetsRetentionMs: number
   readonly maxOffsetMetadataBytes: number
   readonly consumer: ConsumerProtocolConfig
+  readonly share: ShareProtocolConfig
+}
+
+/** Kafka's settings for share groups (`group.share.…`). */
+export interface ShareProtocolConfig {
+  readonly maxSize: number
+  /** What a group's own configuration may change. */
+  ofGroup(groupId: string): ConsumerGroupTimes
 }
 
 /** Kafka's settings for groups of the consumer protocol (`group.consumer.…`). */

@@ -67,8 +67,14 @@ export class ShareGroups {
     })
   }
 
-  list(): { readonly groupId: string; readonly state: string }[] {
-    return Array.from(this.#groups.values(), ({ id, state }) => ({ groupId: id, state }))
+  /** As ListGroups shows them. */
+  list(): { groupId: string; protocolType: string; groupState: string; groupType: string }[] {
+    return Array.from(this.#groups.values(), ({ id, state }) => ({
+      groupId: id,
+      protocolType: 'share',
+      groupState: state,
+      groupType: 'share',
+    }))
   }
 
   /** The topics of which a group has share-partitions; undefined when there is no such group. */
