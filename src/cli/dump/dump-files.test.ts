@@ -130,7 +130,12 @@ describe('a log that is damaged', () => {
       dump(log).problems.join('\n'),
       /^\S+ position \d+: a batch of \d+ bytes, of which \d+ are there$/,
     )
-    writeFileSync(log, Buffer.concat([whole, Buffer.alloc(10)]))
+    // Zeros are room for batches to come.
+    for (const bytes of [10, 100_000]) {
+      writeFileSync(log, Buffer.concat([whole, Buffer.alloc(bytes)]))
+      assert.deepEqual(dump(log).problems, [])
+    }
+    writeFileSync(log, Buffer.concat([whole, Buffer.alloc(10, 1)]))
     assert.match(dump(log).problems.join('\n'), /10 bytes are left, which is less than a batch’s header$/)
     writeFileSync(log, Buffer.concat([whole, whole.subarray(0, second)]))
     assert.match(dump(log).problems.join('\n'), /begins at offset 0, where 23 or more is expected$/)

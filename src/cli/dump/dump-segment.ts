@@ -45,6 +45,7 @@ export function dumpSegment(options: SegmentOptions, sink: DumpSink): SegmentSum
   for (let position = 0; position < sizeBytes;) {
     const at = `position ${position}`
     if (sizeBytes - position < BATCH_HEADER_BYTES) {
+      if (isRoom(fd, position, sizeBytes)) break
       sink.problem(at, `${sizeBytes - position} bytes are left, which is less than a batch’s header`)
       break
     }
@@ -52,6 +53,7 @@ export function dumpSegment(options: SegmentOptions, sink: DumpSink): SegmentSum
     const header = readBatchHeader(head, 0)
     const problem = shapeProblem(header, sizeBytes - position)
     if (problem !== undefined) {
+      if (isRoom(fd, position, sizeBytes)) break
       // What lies behind cannot be found: batches have no mark that says where the next one begins.
       sink.problem(at, problem)
       break
@@ -73,6 +75,17 @@ export function dumpSegment(options: SegmentOptions, sink: DumpSink): SegmentSum
     position += header.sizeBytes
   }
   return { batches, records }
+}
+
+/** Zeros are room for batches to come: the log is open, or was not closed in order. */
+function isRoom(fd: number, from: number, to: number): boolean {
+  const chunk = Buffer.alloc(Math.min(65_536, to - from))
+  const zeros = Buffer.alloc(chunk.length)
+  for (let at = from; at < to; at += chunk.length) {
+    const length = readSync(fd, chunk, 0, Math.min(chunk.length, to - at), at)
+    if (!chunk.subarray(0, length).equals(zeros.subarray(0, length))) return false
+  }
+  return true
 }
 
 function shapeProblem(header: BatchHeader, leftBytes: number): string | undefined {

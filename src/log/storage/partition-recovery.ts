@@ -25,7 +25,8 @@ import { Segment, type SegmentPlace } from './segment.ts'
  *  3. Remember what was found above the recovery point: if a sync failed before the process ended, only the page cache
  *     may hold it, so it is written once more before the first sync.
  *  4. At the first batch that is not whole and right: cut the file there, remove all later segments, report it. Nothing
- *     above it was ever acknowledged as durable, because durability ends at the first gap.
+ *     above it was ever acknowledged as durable, because durability ends at the first gap. Zeros up to a file's end are
+ *     the room that was made for batches to come: that is cut, and nothing is missing.
  */
 export interface OpenedPartition {
   readonly segments: LogSegments
@@ -206,6 +207,11 @@ function recover(opening: Opening): TailState {
     endOffset = Math.max(endOffset, segment.baseOffset)
     if (doubtFrom !== undefined) segment.doubt(doubtFrom, scanner.nextPosition)
     if (scanner.problem !== undefined) {
+      if (endOffset >= recoveryPoint && segment.isRoomFrom(scanner.nextPosition)) {
+        segment.sizeBytes = scanner.nextPosition
+        segment.cut()
+        continue
+      }
       cut = cutAt(opening, {
         index,
         position: scanner.nextPosition,
@@ -244,7 +250,7 @@ function cutAt(
     const last = opening.segments.at(-1)!
     bytesCut += last.sizeBytes - at.position
     last.sizeBytes = at.position
-    last.cutRubbish()
+    last.cut()
   }
   return { offset: at.offset, bytesCut, segmentsRemoved: removed.length, problem: at.problem }
 }

@@ -8,13 +8,17 @@ import { TimeIndex } from './time-index.ts'
 import { TransactionIndex } from './transaction-index.ts'
 
 const REWRITE_CHUNK_BYTES = 1024 * 1024
+/** Room ends where a page of the operating system does: the last page of a room is not written twice. */
+const PAGE_BYTES = 4096
+const ZEROS = Buffer.alloc(64 * 1024)
 
 /**
  * One segment: a `.log` file of record batches and its indexes, which are opened when first needed and rebuilt from the
  * log when they are missing or cannot be right.
  *
  * Invariants:
- *  - `sizeBytes` is where the next batch goes; bytes behind it in the file mean nothing.
+ *  - `sizeBytes` is where the next batch goes; bytes behind it in the file mean nothing. They are zeros where room was
+ *    made for what comes, and none are left in a segment that was closed in order.
  *  - The indexes hold only what is true of the batches below `sizeBytes`.
  */
 export class Segment {
@@ -29,6 +33,8 @@ export class Segment {
   #timeIndex: TimeIndex | undefined
   readonly #hasTransactions: boolean
   #transactions: TransactionIndex | undefined
+  /** Where the room ends that was made for batches to come; 0 when none was. */
+  #roomEnd = 0
   #bytesSinceIndexEntry = 0
   /** Largest timestamp and the last offset of the first batch that has it; known once the time index is open. */
   #maxTimestampMs = -1
@@ -137,9 +143,52 @@ export class Segment {
     this.#doubtful = undefined
   }
 
-  /** Cuts the file to `sizeBytes`, when a failed write left something behind. */
-  cutRubbish(): void {
+  /** Cuts the file to `sizeBytes`: a failed write left something behind, or there is room that nobody will need. */
+  cut(): void {
     this.log.truncate(this.sizeBytes)
+    this.#roomEnd = 0
+  }
+
+  /**
+   * Writes zeros for so many bytes of batches to come, when the room that was made before is used up. Batches that are
+   * written over zeros leave the file's size and its blocks as they are: a sync of them waits for their bytes alone.
+   */
+  makeRoom(bytes: number): void {
+    if (this.sizeBytes < this.#roomEnd) return
+    const end = Math.ceil((this.sizeBytes + bytes) / PAGE_BYTES) * PAGE_BYTES
+    const zeros: Buffer[] = []
+    for (let at = this.sizeBytes; at < end; at += ZEROS.length)
+      zeros.push(ZEROS.subarray(0, Math.min(ZEROS.length, end - at)))
+    this.#roomEnd = end
+    try {
+      this.log.write(zeros, this.sizeBytes)
+    } catch {
+      this.#giveRoomBack()
+    }
+  }
+
+  /** The last bytes of a disk are for records. */
+  #giveRoomBack(): void {
+    try {
+      this.cut()
+    } catch {
+      // They are where records will be written.
+    }
+  }
+
+  /** Cuts the room that was not needed. */
+  cutRoom(): void {
+    if (this.#roomEnd > this.sizeBytes) this.cut()
+  }
+
+  /** Whether the file holds nothing but zeros from the position on: room, after a crash. */
+  isRoomFrom(position: number): boolean {
+    const chunk = Buffer.allocUnsafe(Math.min(ZEROS.length, this.sizeBytes - position))
+    for (let at = position; at < this.sizeBytes; at += chunk.length) {
+      const part = chunk.subarray(0, Math.min(chunk.length, this.sizeBytes - at))
+      if (this.log.read(part, at) < part.length || !part.equals(ZEROS.subarray(0, part.length))) return false
+    }
+    return true
   }
 
   /**
