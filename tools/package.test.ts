@@ -105,7 +105,15 @@ describe('the published package', () => {
     const entries = ['millrace', ...['kafka', 'files', 'config', 'testing'].map((name) => `millrace/${name}`)]
     const all = entries.map((entry, index) => `export * as entry${index} from '${entry}'`)
     writeFileSync(join(folder, 'entries.ts'), all.join('\n'))
-    const options = ['--ignoreConfig', '--noEmit', '--strict', '--target', 'esnext', '--skipLibCheck', 'false']
+    const options = [
+      '--ignoreConfig',
+      '--noEmit',
+      '--strict',
+      '--target',
+      'esnext',
+      '--skipLibCheck',
+      'false',
+    ]
     // Neither with a browser's types nor with types that the user would have to install.
     for (const module of [
       ['--module', 'nodenext', '--lib', 'esnext'],
