@@ -1,9 +1,9 @@
 import { getCompileCacheDir } from 'node:module'
 import { availableParallelism } from 'node:os'
-import { Worker } from 'node:worker_threads'
+import { type ResourceLimits, Worker } from 'node:worker_threads'
 import { MillraceError } from '../base/millrace-error.ts'
 import { PendingMessages } from './pending-messages.ts'
-import type { WorkerHandle, Workers } from './world.ts'
+import type { HeapLimits, SpawnOptions, WorkerHandle, Workers } from './world.ts'
 
 /** What the bootstrap (`node-worker.ts`) finds as its `workerData`. */
 export interface WorkerStart {
@@ -18,7 +18,7 @@ export class NodeWorkers implements Workers {
   readonly sharedMemoryWait: boolean = true
   readonly parallelism: number = availableParallelism()
 
-  spawn(options: { readonly entry: URL; readonly name: string; readonly data: unknown }): WorkerHandle {
+  spawn(options: SpawnOptions): WorkerHandle {
     const start: WorkerStart = {
       entry: options.entry.href,
       data: options.data,
@@ -27,6 +27,7 @@ export class NodeWorkers implements Workers {
     const worker = new Worker(new URL('./node-worker.ts', import.meta.url), {
       name: options.name,
       workerData: start,
+      ...(options.heap && { resourceLimits: resourceLimits(options.heap) }),
     })
     const received = new PendingMessages()
     let failure: Error | undefined
@@ -57,6 +58,10 @@ export class NodeWorkers implements Workers {
       },
     }
   }
+}
+
+function resourceLimits({ youngMiB, oldMiB }: HeapLimits): ResourceLimits {
+  return { maxYoungGenerationSizeMb: youngMiB, maxOldGenerationSizeMb: oldMiB }
 }
 
 /** Errors lose their class on their way between threads; ours get it back. */

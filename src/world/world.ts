@@ -233,11 +233,30 @@ export interface Workers {
    * Starts `entry` in an isolate of its own. The module exports `main: WorkerMain`. `data` and messages are structured
    * clones; `SharedArrayBuffer`s are shared, `transfer` moves ownership.
    */
-  spawn(options: { readonly entry: URL; readonly name: string; readonly data: unknown }): WorkerHandle
+  spawn(options: SpawnOptions): WorkerHandle
   /** Whether workers are threads, which may wait for each other on shared memory; else they take turns in one. */
   readonly sharedMemoryWait: boolean
   /** How many run well side by side here. */
   readonly parallelism: number
+}
+
+export interface SpawnOptions {
+  readonly entry: URL
+  readonly name: string
+  readonly data: unknown
+  /** Default: as the platform sees fit, which is generous. The simulation has no limits. */
+  readonly heap?: HeapLimits
+}
+
+/**
+ * How much memory an isolate may take for its objects, buffers excepted. Less means that the collector runs more often;
+ * `--max-semi-space-size` and `--max-old-space-size` go before what is given here.
+ */
+export interface HeapLimits {
+  /** For objects that were made just now, in all. */
+  readonly youngMiB: number
+  /** For the others; the thread ends when they need more. */
+  readonly oldMiB: number
 }
 
 export interface MessagePipe {

@@ -6,7 +6,7 @@ import { LogDirectory } from '../storage/log-directory.ts'
 import { brokerConfig, type BrokerConfig } from './broker-config.ts'
 import { BrokerCounters, type BrokerMetrics } from './broker-metrics.ts'
 import { brokerRoutes } from './broker-routes.ts'
-import { ServerConnection } from './client-connection.ts'
+import { type ConnectionSurroundings, ServerConnection } from './client-connection.ts'
 import { ClientFigures } from './client-figures.ts'
 import { startCoordinators } from './coordinator-driver.ts'
 import { GroupSettings } from './coordinators/group-settings.ts'
@@ -110,6 +110,7 @@ class RunningBroker implements Broker {
   /** What is written in full when it changes; closing waits for it. */
   readonly #documents: { idle(): Promise<void> }[] = []
   #entrance: Entrance | undefined
+  #surroundings: ConnectionSurroundings | undefined
   #nextConnectionId = 1
   #closed: Promise<void> | undefined
 
@@ -253,7 +254,7 @@ class RunningBroker implements Broker {
   }
 
   #accept(admitted: Admitted): void {
-    const { config, world } = this.#options
+    const { world } = this.#options
     const host = hostOf(admitted.connection.peer)
     const internal = admitted.listener === INTERNAL_LISTENER
     const refusal = internal ? undefined : this.#limits!.enter(host, world.clock.monotonicMs())
@@ -262,17 +263,24 @@ class RunningBroker implements Broker {
       return
     }
     this.#counters.connectionsAccepted += 1
-    const client = new ServerConnection({
-      id: this.#nextConnectionId++,
-      ...admitted,
+    const surroundings = (this.#surroundings ??= this.#makeSurroundings())
+    const client = new ServerConnection({ id: this.#nextConnectionId++, surroundings, ...admitted })
+    this.#connections.add(client)
+    client.start()
+    if (this.#closed !== undefined) client.destroy()
+  }
+
+  #makeSurroundings(): ConnectionSurroundings {
+    const { config, world, report } = this.#options
+    return {
       router: this.#router!,
       pool: this.#pool,
       memory: this.#memory,
       clock: world.clock,
       // Clients that come and go in a loop are not to fill the disk with lines.
-      report: (level, event, fields) => {
-        if (level === 'error') this.#options.report(level, event, fields)
-        else this.#departures.say(level, event, { cause: host, fields: () => fields })
+      report: ({ peer }, level, event, fields) => {
+        if (level === 'error') report(level, event, fields)
+        else this.#departures.say(level, event, { cause: hostOf(peer), fields: () => fields })
       },
       metrics: this.#counters,
       maxRequestBytes: config['socket.request.max.bytes'],
@@ -280,13 +288,10 @@ class RunningBroker implements Broker {
       onClosed: (closed) => {
         this.#connections.delete(closed)
         this.#counters.connectionsClosed += 1
-        if (!internal) this.#limits!.left(host)
+        if (closed.listener !== INTERNAL_LISTENER) this.#limits!.left(hostOf(closed.peer))
         this.#clients.connectionClosed(closed)
       },
-    })
-    this.#connections.add(client)
-    client.start()
-    if (this.#closed !== undefined) client.destroy()
+    }
   }
 
   #refuse({ connection, listener }: Admitted, reason: string): void {

@@ -94,15 +94,17 @@ function serve(options: { readonly maxRequests?: number } = {}): Served {
     advertised: { host: 'here', port: 9092 },
     id: 1,
     connection,
-    router: router as unknown as Router,
-    pool,
-    memory: new RequestMemory({ limitBytes: 1 << 30, clock }),
-    clock,
-    report: (_level, event, fields) => reports.push({ event, ...fields }),
-    metrics: new BrokerCounters({ nowMonotonicMs: 0 }),
-    maxRequestBytes: 1000,
-    maxRequests: options.maxRequests ?? 100,
-    onClosed: () => undefined,
+    surroundings: {
+      router: router as unknown as Router,
+      pool,
+      memory: new RequestMemory({ limitBytes: 1 << 30, clock }),
+      clock,
+      report: (_connection, _level, event, fields) => reports.push({ event, ...fields }),
+      metrics: new BrokerCounters({ nowMonotonicMs: 0 }),
+      maxRequestBytes: 1000,
+      maxRequests: options.maxRequests ?? 100,
+      onClosed: () => undefined,
+    },
   })
   server.start()
   return {

@@ -4,15 +4,29 @@ import type { Clock, Connection, Timer } from '../../world/world.ts'
 import type { BrokerCounters } from './broker-metrics.ts'
 import type { BufferPool } from './buffer-pool.ts'
 import { FrameAssembler } from './frame-assembler.ts'
-import type { MemoryAccount, RequestMemory } from './request-memory.ts'
+import type { MemoryAccount, MemoryOwner, RequestMemory } from './request-memory.ts'
 import type { Outcome, Router } from './router.ts'
 import type { HostAndPort } from './security/listener-options.ts'
 import { ANONYMOUS, type Principal } from './security/principal.ts'
 import { type SaslClient, type SaslRules, SaslSession } from './security/sasl-session.ts'
 import { CloseConnection, NO_RESPONSE, type ClientConnection } from './services.ts'
 
+/** What all connections of a broker have in common. */
+export interface ConnectionSurroundings {
+  readonly router: Router
+  readonly pool: BufferPool
+  readonly memory: RequestMemory
+  readonly clock: Clock
+  readonly report: (connection: ServerConnection, ...line: Parameters<Report>) => void
+  readonly metrics: BrokerCounters
+  readonly maxRequestBytes: number
+  readonly maxRequests: number
+  readonly onClosed: (connection: ServerConnection) => void
+}
+
 export interface ServerConnectionOptions {
   readonly id: number
+  readonly surroundings: ConnectionSurroundings
   readonly connection: Connection
   /** The name of the listener that it came over. */
   readonly listener: string
@@ -22,15 +36,6 @@ export interface ServerConnectionOptions {
   readonly principal?: Principal
   /** How it has to authenticate; by default it has not. */
   readonly sasl?: SaslRules & { readonly requestBytesMax: number }
-  readonly router: Router
-  readonly pool: BufferPool
-  readonly memory: RequestMemory
-  readonly clock: Clock
-  readonly report: Report
-  readonly metrics: BrokerCounters
-  readonly maxRequestBytes: number
-  readonly maxRequests: number
-  readonly onClosed: (connection: ServerConnection) => void
 }
 
 /**
@@ -41,7 +46,7 @@ export interface ServerConnectionOptions {
  * many requests are in work, or while too many bytes of answers wait for an earlier one: a client that only asks
  * costs a bounded amount of memory. Answers of one turn of the event loop leave in one write.
  */
-export class ServerConnection implements ClientConnection, SaslClient {
+export class ServerConnection implements ClientConnection, SaslClient, MemoryOwner {
   readonly id: number
   readonly peer: string
   readonly clientHost: string
@@ -58,11 +63,12 @@ export class ServerConnection implements ClientConnection, SaslClient {
   bytesOut = 0
   /** When the last bytes came, on the monotonic clock. */
   lastActiveMs: number
-  readonly #options: ServerConnectionOptions
+  readonly #surroundings: ConnectionSurroundings
   readonly #connection: Connection
   readonly #frames: FrameAssembler
   readonly #account: MemoryAccount
-  readonly #closeCallbacks = new Set<() => void>()
+  /** Made with the first: producers have none. */
+  #closeCallbacks: Set<() => void> | undefined
   /** Requests without an answer sent, oldest first. */
   readonly #waiting: Answer[] = []
   /** Bytes of answers that are ready but wait for an earlier one. */
@@ -85,7 +91,8 @@ export class ServerConnection implements ClientConnection, SaslClient {
   #ending = false
 
   constructor(options: ServerConnectionOptions) {
-    this.#options = options
+    const { surroundings, sasl } = options
+    this.#surroundings = surroundings
     this.#connection = options.connection
     this.id = options.id
     this.listener = options.listener
@@ -93,15 +100,10 @@ export class ServerConnection implements ClientConnection, SaslClient {
     this.principal = options.principal ?? ANONYMOUS
     this.peer = options.connection.peer
     this.clientHost = `/${this.peer.slice(0, this.peer.lastIndexOf(':'))}`
-    this.lastActiveMs = options.clock.monotonicMs()
-    this.#account = options.memory.open({
-      memoryIsThere: () => this.#goOn(),
-      memoryIsNeeded: (bytes) =>
-        this.reject(`nothing more of a request comes, and others need the ${bytes} bytes that it holds`),
-    })
-    const { sasl } = options
-    const maxBytes = sasl?.requestBytesMax ?? options.maxRequestBytes
-    this.#frames = new FrameAssembler({ maxBytes, pool: options.pool, memory: this.#account })
+    this.lastActiveMs = surroundings.clock.monotonicMs()
+    this.#account = surroundings.memory.open(this)
+    const maxBytes = sasl?.requestBytesMax ?? surroundings.maxRequestBytes
+    this.#frames = new FrameAssembler({ maxBytes, pool: surroundings.pool, memory: this.#account })
     if (sasl !== undefined) this.#frames.setting = 'sasl.server.max.receive.size'
     this.sasl = sasl && new SaslSession(this, sasl)
   }
@@ -125,16 +127,16 @@ export class ServerConnection implements ClientConnection, SaslClient {
   }
 
   onClose(callback: () => void): () => void {
-    if (this.isOpen) this.#closeCallbacks.add(callback)
-    else this.#options.clock.defer(callback)
-    return () => this.#closeCallbacks.delete(callback)
+    if (!this.isOpen) this.#surroundings.clock.defer(callback)
+    else (this.#closeCallbacks ??= new Set()).add(callback)
+    return () => this.#closeCallbacks?.delete(callback)
   }
 
   #onData(chunk: Uint8Array): void {
     if (this.#closing) return
-    this.lastActiveMs = this.#options.clock.monotonicMs()
+    this.lastActiveMs = this.#surroundings.clock.monotonicMs()
     this.#account.progressed()
-    this.#options.metrics.bytesIn += chunk.length
+    this.#surroundings.metrics.bytesIn += chunk.length
     this.bytesIn += chunk.length
     this.#frames.push(
       Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length),
@@ -154,7 +156,7 @@ export class ServerConnection implements ClientConnection, SaslClient {
     this.isOpen = false
     this.#closing = true
     if (error !== undefined || this.#frames.partial) {
-      this.#options.report('info', 'client went away', {
+      this.#surroundings.report(this, 'info', 'client went away', {
         peer: this.peer,
         clientId: this.clientId,
         reason: error === undefined ? 'closed in the middle of a request' : messageOf(error),
@@ -166,13 +168,13 @@ export class ServerConnection implements ClientConnection, SaslClient {
     this.#account.close()
     this.#unmute?.cancel()
     this.#countUnsent()
-    for (const callback of this.#closeCallbacks) callback()
-    this.#closeCallbacks.clear()
-    this.#options.onClosed(this)
+    for (const callback of this.#closeCallbacks ?? []) callback()
+    this.#closeCallbacks = undefined
+    this.#surroundings.onClosed(this)
   }
 
   authenticated(): void {
-    this.#frames.maxBytes = this.#options.maxRequestBytes
+    this.#frames.maxBytes = this.#surroundings.maxRequestBytes
     this.#frames.setting = 'socket.request.max.bytes'
   }
 
@@ -191,19 +193,24 @@ export class ServerConnection implements ClientConnection, SaslClient {
   /** Closes because of what the client did, and says so in the log. */
   reject(reason: string): void {
     if (this.#closing) return
-    this.#options.report('warn', 'connection closed by the broker', {
+    this.#surroundings.report(this, 'warn', 'connection closed by the broker', {
       peer: this.peer,
       clientId: this.clientId,
       reason,
     })
-    this.#options.metrics.connectionsRejected += 1
+    this.#surroundings.metrics.connectionsRejected += 1
     this.destroy()
   }
 
-  /** There is memory for the request that comes in part. */
-  #goOn(): void {
+  /** For the memory: there is some for the request that comes in part. */
+  memoryIsThere(): void {
     this.#frames.starved = false
     this.#advance()
+  }
+
+  /** For the memory. */
+  memoryIsNeeded(heldBytes: number): void {
+    this.reject(`nothing more of a request comes, and others need the ${heldBytes} bytes that it holds`)
   }
 
   /** Starts as many requests as may be in work, then sends what is ready. */
@@ -233,7 +240,7 @@ export class ServerConnection implements ClientConnection, SaslClient {
 
   mute(durationMs: number): void {
     this.#unmute?.cancel()
-    this.#unmute = this.#options.clock.schedule(durationMs, () => {
+    this.#unmute = this.#surroundings.clock.schedule(durationMs, () => {
       this.#unmute = undefined
       this.#advance()
     })
@@ -241,11 +248,11 @@ export class ServerConnection implements ClientConnection, SaslClient {
 
   #accepting(): boolean {
     if (this.#blocked || this.#ending || this.#unmute !== undefined) return false
-    const { maxRequests } = this.#options
+    const { maxRequests } = this.#surroundings
     return (
       this.#waiting.length < maxRequests &&
       this.#heldBytes <= HELD_BYTES_MAX &&
-      this.#workBytes <= (this.#options.memory.isFull ? 0 : WORK_BYTES_MAX) &&
+      this.#workBytes <= (this.#surroundings.memory.isFull ? 0 : WORK_BYTES_MAX) &&
       !this.#frames.starved
     )
   }
@@ -267,7 +274,7 @@ export class ServerConnection implements ClientConnection, SaslClient {
     const isProduce = frame.length >= 2 && frame.readInt16BE(0) === PRODUCE_KEY
     const request = isProduce ? frame : Buffer.from(frame)
     this.requests += 1
-    const outcome = this.#options.router.dispatch(request, this)
+    const outcome = this.#surroundings.router.dispatch(request, this)
     const { length } = frame
     this.#frames.recycle(frame)
     if (!(outcome instanceof Promise)) {
@@ -278,10 +285,10 @@ export class ServerConnection implements ClientConnection, SaslClient {
     const answer: Answer = { outcome: undefined }
     this.#waiting.push(answer)
     this.#workBytes += length
-    this.#options.memory.work(length)
+    this.#surroundings.memory.work(length)
     void outcome.then((settled) => {
       this.#workBytes -= length
-      this.#options.memory.work(-length)
+      this.#surroundings.memory.work(-length)
       if (this.#closing) return
       this.#hold(answer, settled, false)
       this.#countUnsent()
@@ -331,7 +338,7 @@ export class ServerConnection implements ClientConnection, SaslClient {
     this.#output = []
     this.#outputBytes = 0
     const size = sizeOf(output)
-    this.#options.metrics.bytesOut += size
+    this.#surroundings.metrics.bytesOut += size
     this.bytesOut += size
     if (!this.#connection.write(output)) this.#blocked = true
     for (const chunk of output) if (chunk.length >= LENT_FROM_BYTES) this.#unsent.push(chunk as Buffer)
@@ -342,14 +349,14 @@ export class ServerConnection implements ClientConnection, SaslClient {
   #countUnsent(): void {
     const written = this.#blocked ? this.#connection.bufferedBytes() : 0
     const bytes = this.isOpen ? this.#heldBytes + written : 0
-    this.#options.pool.unsentBytes += bytes - this.#countedBytes
+    this.#surroundings.pool.unsentBytes += bytes - this.#countedBytes
     this.#countedBytes = bytes
   }
 
   /** Buffers of records are free for others once the operating system has taken all that was written. */
   #giveBack(): void {
     if (this.#unsent.length === 0 || this.#connection.bufferedBytes() > 0) return
-    for (const chunk of this.#unsent) this.#options.pool.give(chunk)
+    for (const chunk of this.#unsent) this.#surroundings.pool.give(chunk)
     this.#unsent.length = 0
   }
 }

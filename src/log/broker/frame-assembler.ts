@@ -30,7 +30,8 @@ export class FrameAssembler {
   #size = -1
   #target: Buffer = EMPTY
   #filled = 0
-  readonly #prefix = Buffer.alloc(4)
+  /** A length of which not all four bytes have come. */
+  #prefix = 0
   #prefixFilled = 0
 
   constructor(options: {
@@ -135,13 +136,13 @@ export class FrameAssembler {
       size = this.#chunk.readInt32BE(this.#position)
       this.#position += 4
     } else {
-      const taken = Math.min(4 - this.#prefixFilled, available)
-      this.#chunk.copy(this.#prefix, this.#prefixFilled, this.#position, this.#position + taken)
-      this.#position += taken
-      this.#prefixFilled += taken
+      for (let left = Math.min(4 - this.#prefixFilled, available); left > 0; left--) {
+        this.#prefix = (this.#prefix << 8) | this.#chunk[this.#position++]!
+        this.#prefixFilled++
+      }
       if (this.#prefixFilled < 4) return undefined
+      size = this.#prefix
       this.#prefixFilled = 0
-      size = this.#prefix.readInt32BE(0)
     }
     if (size < 0) return { invalid: `a request of ${size} bytes` }
     if (size >>> 16 === TLS_HANDSHAKE)

@@ -69,6 +69,14 @@ export interface LogAccess {
   }
 }
 
+/**
+ * What is enough for a log, where the platform would take what it can get: under 1,000 producers, 500 groups and 5,000
+ * partitions the process grew to 375 MiB without limits and grows to 240 with them, for 5 % more CPU in the collector; a
+ * broker that moves large batches makes little garbage and shows no difference. V8 lets a heap that may become 2 GiB or
+ * more grow fourfold before it looks for garbage, and to twice its size at most below that.
+ */
+const HEAP = { youngMiB: 24, oldMiB: 2047 } as const
+
 const DEFAULT_LISTEN = { host: '127.0.0.1', port: 9092 }
 
 /**
@@ -86,6 +94,7 @@ export async function startLog(options: LogOptions): Promise<RunningLog> {
     entry: new URL('./log-worker.ts', import.meta.url),
     name: 'millrace-log',
     data,
+    heap: HEAP,
   })
   const log = await LogThread.started(worker, report)
   if (signal !== undefined) {

@@ -25,7 +25,9 @@ export class LeaderEpochs {
   begin(epoch: number, startOffset: number): void {
     if (this.#epochs.length > 0 && epoch <= this.current) return
     // `push` would make room for 16 more, in each of many partitions.
-    this.#epochs = this.#epochs.filter((each) => each.startOffset < startOffset).concat({ epoch, startOffset })
+    this.#epochs = this.#epochs
+      .filter((each) => each.startOffset < startOffset)
+      .concat({ epoch, startOffset })
   }
 
   /** Forgets epochs that began after `endOffset`. */

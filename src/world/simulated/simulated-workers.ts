@@ -1,6 +1,6 @@
 import { assert } from '../../base/assert.ts'
 import { PendingMessages } from '../pending-messages.ts'
-import type { MessagePipe, WorkerHandle, WorkerMain, Workers, World } from '../world.ts'
+import type { MessagePipe, SpawnOptions, WorkerHandle, WorkerMain, Workers, World } from '../world.ts'
 import { Life } from './scheduler.ts'
 import type { Scheduler } from './scheduler.ts'
 import type { SeededRandom } from './seeded-random.ts'
@@ -32,7 +32,7 @@ export class SimulatedWorkers implements Workers {
     this.#worldOf = options.worldOf
   }
 
-  spawn(options: { readonly entry: URL; readonly name: string; readonly data: unknown }): WorkerHandle {
+  spawn(options: SpawnOptions): WorkerHandle {
     const data: unknown = structuredClone(options.data)
     const life = new Life(`${this.#parent.name}/${options.name}`)
     const forget = this.#parent.atEnd(() => {
