@@ -154,6 +154,20 @@ describe('millrace start', () => {
     })
   })
 
+  it('what is wanted of clients’ metrics is set, listed and taken back', async () => {
+    const at = ['--kafka', kafka]
+    const names = async (): Promise<string> => (await ok(['configs', 'list', 'client-metrics', ...at])).out
+    const set = ['metrics=org.apache.kafka.producer.', 'interval.ms=15000', 'match=client_id=billing-.*']
+    await ok(['configs', 'set', 'client-metrics', 'latencies', ...set, ...at])
+    assert.equal(await names(), 'CLIENT-METRICS\nlatencies\n')
+    const described = await ok(['configs', 'describe', 'client-metrics', 'latencies', ...at])
+    assert.match(described.out, /^match +client_id=billing-\.\* +client-metrics$/m)
+    const wrong = await run(['configs', 'set', 'client-metrics', 'latencies', 'interval.ms=1', ...at])
+    assert.match(wrong.err, /interval must be between 100 and 3600000/)
+    await ok(['configs', 'delete', 'client-metrics', 'latencies', 'metrics', 'interval.ms', 'match', ...at])
+    assert.doesNotMatch(await names(), /latencies/)
+  })
+
   it('topics and groups are made, shown and deleted', async () => {
     const at = ['--kafka', kafka]
     await ok(['topics', 'create', 'wide', '--partitions', '3', '--config', 'retention.ms=60000', ...at])

@@ -10,12 +10,25 @@ const TYPES: readonly ConfigResourceType[] = ['topic', 'broker', 'group', 'clien
 export function addConfigs(program: Command): void {
   const configs = program
     .command('configs')
-    .summary('show and change settings of topics, brokers and groups')
+    .summary('show and change settings of topics, brokers, groups and client metrics')
     .description(
-      'Settings by Kafka’s names, of this log or any Kafka cluster. Of brokers, NAME is the node id.',
+      'Settings by Kafka’s names, of this log or any Kafka cluster. Of brokers, NAME is the node id; of client metrics, a name of your own for what is wanted of clients.',
     )
+  withCluster(ofType(configs.command('list')))
+    .description(
+      'Lists the topics and brokers, and the groups and client metrics that have settings of their own.',
+    )
+    .addHelpText('after', examples('millrace configs list client-metrics'))
+    .action(async (type: ConfigResourceType, options: ClusterOptions) => {
+      const { listConfigResources } = await import('../log/client/config-admin.ts')
+      const names = await withClient(options, (client) => listConfigResources(client, type))
+      const rows = names.map((name) => ({ [type]: name }))
+      printRows(rows, { columns: [type], json: options.json, none: 'none has settings of its own' })
+    })
   withCluster(onResource(configs.command('describe')))
-    .description('Shows the settings of a topic, broker or group that differ from the default.')
+    .description(
+      'Shows the settings of a topic, broker, group or client metrics that differ from the default.',
+    )
     .option('--all', 'also those that have their default, with what each means', false)
     .addHelpText(
       'after',
@@ -34,7 +47,10 @@ export function addConfigs(program: Command): void {
     .option('--dry-run', 'check the change, and do not make it', false)
     .addHelpText(
       'after',
-      examples('millrace configs set topic orders retention.ms=3600000 cleanup.policy=delete'),
+      examples(
+        'millrace configs set topic orders retention.ms=3600000 cleanup.policy=delete',
+        'millrace configs set client-metrics latencies metrics=org.apache.kafka.producer. interval.ms=15000',
+      ),
     )
     .action(
       async (
@@ -95,12 +111,14 @@ export function printConfigs(
   printRows(rows, { columns, json, none: 'everything has its default (--all shows it)' })
 }
 
+function ofType(command: Command): Command {
+  return command.argument('<TYPE>', TYPES.join(', '), (text) => {
+    const type = TYPES.find((one) => one === text)
+    if (type === undefined) throw new InvalidArgumentError(`Expected ${TYPES.join(', ')}.`)
+    return type
+  })
+}
+
 function onResource(command: Command): Command {
-  return command
-    .argument('<TYPE>', TYPES.join(', '), (text) => {
-      const type = TYPES.find((one) => one === text)
-      if (type === undefined) throw new InvalidArgumentError(`Expected ${TYPES.join(', ')}.`)
-      return type
-    })
-    .argument('<NAME>', 'of the topic or group, or the id of the broker')
+  return ofType(command).argument('<NAME>', 'of the topic, group or client metrics, or the id of the broker')
 }

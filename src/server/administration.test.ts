@@ -5,8 +5,12 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { metricsData } from '../log/broker/telemetry/otlp.test-kit.ts'
 import { createProducer } from '../log/client/producer.ts'
 import { createTransactionalProducer } from '../log/client/transaction.ts'
+import { getTelemetrySubscriptionsApi } from '../log/protocol/apis/get-telemetry-subscriptions.ts'
+import { pushTelemetryApi } from '../log/protocol/apis/push-telemetry.ts'
+import { ZERO_UUID } from '../log/protocol/field.ts'
 import type { Report } from '../base/report.ts'
 import { serve, type Served, type ServeOptions } from './serve.ts'
 
@@ -77,6 +81,45 @@ describe('over REST', () => {
       ({ name }: { name: string }) => name === 'authorizer.class.name',
     )
     assert.deepEqual([broker.value, broker.source, broker.readOnly], ['acl', 'static-broker', true])
+  })
+
+  it('clients are asked for metrics, and show what they push', async () => {
+    const wanted = { metrics: 'org.apache.kafka.producer.', 'interval.ms': '1000' }
+    await ok('PATCH', '/api/v1/configs/client-metrics/latencies', { set: wanted })
+    assert.deepEqual(await ok('GET', '/api/v1/configs/client-metrics'), ['latencies'])
+    const told = await served.client.request(getTelemetrySubscriptionsApi, { clientInstanceId: ZERO_UUID })
+    assert.deepEqual(told.requestedMetrics, ['org.apache.kafka.producer.'])
+    const { clientInstanceId, subscriptionId } = told
+    const name = 'org.apache.kafka.producer.request.latency.avg'
+    const metrics = metricsData(
+      [
+        { name, kind: 'gauge', value: 2.5, attributes: { 'node.id': '1' } },
+        { name: 'org.apache.kafka.producer.record.send', kind: 'sum', value: 7 },
+        { name: 'kafka_brokers', kind: 'gauge', value: 99 },
+      ],
+      { transactional_id: 'billing' },
+    )
+    const push = { clientInstanceId, subscriptionId, terminating: false, compressionType: 0, metrics }
+    assert.equal((await served.client.request(pushTelemetryApi, push)).errorCode, 0)
+    const headers = { authorization: `Bearer ${TOKEN}` }
+    const page = await (await fetch(new URL('/metrics', served.url), { headers })).text()
+    const client = `client_id="[^"]*",client_instance_id="${clientInstanceId}"`
+    for (const line of [
+      `org_apache_kafka_producer_request_latency_avg{node_id="1",${client}} 2.5`,
+      `org_apache_kafka_producer_record_send_total{${client}} 7`,
+      `kafka_client_kafka_brokers{${client}} 99`,
+      `millrace_client_info{transactional_id="billing",${client},.*} 1`,
+      'kafka_brokers 1',
+    ])
+      assert.match(page, new RegExp(`^${line.replaceAll('{', '\\{').replaceAll('}', '\\}')}$`, 'm'))
+    const [{ series, attributes }] = await ok('GET', '/api/v1/clients')
+    assert.deepEqual([series, attributes], [3, { transactional_id: 'billing' }])
+    const shown = await ok('GET', `/api/v1/clients/${clientInstanceId}`)
+    assert.deepEqual(shown.metrics[0], { name, type: 'gauge', attributes: { 'node.id': '1' }, value: 2.5 })
+    const missing = await ask('GET', '/api/v1/clients/nobody')
+    assert.deepEqual([missing.status, missing.json.code], [404, 'MR_CLIENT_NOT_FOUND'])
+    await ok('PATCH', '/api/v1/configs/client-metrics/latencies', { delete: ['metrics', 'interval.ms'] })
+    assert.deepEqual(await ok('GET', '/api/v1/configs/client-metrics'), [])
   })
 
   it('groups are reset and deleted', async () => {

@@ -5,6 +5,7 @@ import {
   CONFIG_RESOURCE_TYPES,
   type ConfigResourceType,
   describeConfigs,
+  listConfigResources,
   refuseUnknownConfigs,
 } from '../log/client/config-admin.ts'
 import type { LogClient } from '../log/client/log-client.ts'
@@ -147,6 +148,21 @@ interface ByResource {
 
 function configRoutes(app: FastifyInstance, client: LogClient): void {
   const params = object({ 'type!': oneOf(CONFIG_RESOURCE_TYPES), 'name!': TEXT })
+  app.get<{ Params: { type: ConfigResourceType } }>(
+    '/api/v1/configs/:type',
+    {
+      schema: {
+        ...operation({
+          tag: 'settings',
+          summary:
+            'The names of topics or brokers, or of the groups or client metrics that have settings of their own.',
+          answer: arrayOf(TEXT),
+        }),
+        params: object({ 'type!': oneOf(CONFIG_RESOURCE_TYPES) }),
+      },
+    },
+    ({ params: { type } }) => listConfigResources(client, type),
+  )
   app.get<ByResource>(
     '/api/v1/configs/:type/:name',
     {

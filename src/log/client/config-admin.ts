@@ -3,6 +3,7 @@ import { MillraceError } from '../../base/millrace-error.ts'
 import { nearestWord } from '../../base/nearest-word.ts'
 import { describeConfigsApi, type DescribeConfigsResponse } from '../protocol/apis/describe-configs.ts'
 import { incrementalAlterConfigsApi } from '../protocol/apis/incremental-alter-configs.ts'
+import { listConfigResourcesApi } from '../protocol/apis/list-config-resources.ts'
 import { ErrorCode } from '../protocol/error-code.ts'
 import { throwIfError } from './kafka-error.ts'
 import type { Destination, LogClient } from './log-client.ts'
@@ -111,6 +112,21 @@ function describedConfig(
     sensitive: one.isSensitive,
     documentation: one.documentation,
   }
+}
+
+/** The names of what has settings, sorted: groups and client metrics that have set something, all topics and brokers. */
+export async function listConfigResources(
+  client: LogClient,
+  type: ConfigResourceType,
+): Promise<readonly string[]> {
+  const doing = `listing the settings of ${type === 'client-metrics' ? type : `${type}s`}`
+  // The version before that is about client metrics alone, and would tell those.
+  if (type !== 'client-metrics' && (await client.versionOf(listConfigResourcesApi)) === 0)
+    throwIfError(ErrorCode.UNSUPPORTED_VERSION, { doing })
+  const resourceTypes = [RESOURCE_CODES[type]]
+  const answer = await client.request(listConfigResourcesApi, { resourceTypes })
+  throwIfError(answer.errorCode, { doing })
+  return answer.configResources.map(({ resourceName }) => resourceName).toSorted()
 }
 
 export interface ConfigChange {
