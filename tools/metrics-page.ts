@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { BrokerMetrics } from '../src/log/broker/broker-metrics.ts'
 import { JobRegistry } from '../src/server/job-registry.ts'
+import type { MirrorView } from '../src/server/mirror-view.ts'
 import { prometheusPage } from '../src/server/prometheus.ts'
 
 export const METRICS_PAGE = join(dirname(dirname(fileURLToPath(import.meta.url))), 'docs/metrics.md')
@@ -83,6 +84,16 @@ const LOG: BrokerMetrics = {
   groups: [{ groupId: 'g', state: 'Stable', members: 1, offsets: [{ topic: 't', partition: 0, offset: 1 }] }],
 }
 
+const MIRROR: MirrorView = {
+  ...{ name: 'm', from: 'f:9092', to: 't:9092', state: 'copying', failures: 0, records: 1, bytes: 1, lag: 0 },
+  partitions: [
+    {
+      ...{ topic: 't', target: 't', partition: 0, offsets: 'identical', position: 1, start: 0, end: 1 },
+      ...{ lag: 0, records: 1, filled: 0, lost: 0 },
+    },
+  ],
+}
+
 function jobs(): JobRegistry {
   const registry = new JobRegistry()
   const checkpoint = { checkpointId: 1, mode: 'full', completedMs: 0, durationMs: 1, sizeBytes: 1 } as const
@@ -141,15 +152,23 @@ function metricsIn(page: string): readonly Metric[] {
 
 /** The page as it should be. */
 export async function metricsPage(): Promise<string> {
-  const page = prometheusPage({ jobs: jobs(), logMetrics: () => Promise.resolve(LOG) })
+  const page = prometheusPage({
+    jobs: jobs(),
+    logMetrics: () => Promise.resolve(LOG),
+    mirrors: () => [MIRROR],
+  })
   const metrics = metricsIn(await page.render()).filter(({ name }) => !/^(process|nodejs)_/.test(name))
-  const section = (title: string, ofJobs: boolean): string => {
-    const rows = metrics.filter(({ name }) => /^millrace_(job|step|split)_/.test(name) === ofJobs)
+  const partOf = (name: string): string => {
+    if (/^millrace_(job|step|split)_/.test(name)) return 'Jobs'
+    return name.startsWith('millrace_mirror_') ? 'Mirrors' : 'The log'
+  }
+  const section = (title: string): string => {
+    const rows = metrics.filter(({ name }) => partOf(name) === title)
     return `\n## ${title}\n\n| metric | type | labels | meaning |\n| --- | --- | --- | --- |\n${rows
       .map(({ name, type, labels, help }) => `| \`${name}\` | ${type} | ${labels.join(', ')} | ${help} |\n`)
       .join('')}`
   }
-  return INTRODUCTION + section('The log', false) + section('Jobs', true)
+  return INTRODUCTION + ['The log', 'Jobs', 'Mirrors'].map(section).join('')
 }
 
 if (import.meta.main) writeFileSync(METRICS_PAGE, await metricsPage())

@@ -49,6 +49,9 @@ export interface MirrorStatus {
   /** `waiting`: one side is away, or something failed that may pass; `problem` says what. */
   readonly state: 'starting' | 'copying' | 'waiting' | 'ended' | 'failed'
   readonly problem?: string
+  /** How often copying was interrupted since this start, and by what it was last, also when it goes on. */
+  readonly failures: number
+  readonly lastFailure?: { readonly timeMs: number; readonly reason: string }
   /** Since this start. */
   readonly records: number
   readonly bytes: number

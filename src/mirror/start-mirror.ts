@@ -95,7 +95,9 @@ class RunningMirror implements Mirror {
   #owner = false
   /** The side that no connection could be made to yet. */
   #unreached: 'source' | 'target' | undefined
+  /** In a row: how long to wait depends on it. */
   #failures = 0
+  readonly #interruptions: { count: number; last?: MirrorStatus['lastFailure'] } = { count: 0 }
   /** When what now keeps it from copying began, and was last told of. */
   #waiting: { readonly sinceMs: number; saidMs: number; said: string } | undefined
   readonly #unfitting = new Set<string>()
@@ -134,6 +136,8 @@ class RunningMirror implements Mirror {
       name: this.#name,
       state: this.#state,
       ...(this.#problem !== undefined && { problem: this.#problem }),
+      failures: this.#interruptions.count,
+      ...(this.#interruptions.last && { lastFailure: this.#interruptions.last }),
       records: sum(({ records }) => records),
       bytes: sum(({ bytes }) => bytes),
       lag: sum(({ lag }) => lag),
@@ -164,7 +168,7 @@ class RunningMirror implements Mirror {
       this.#state = 'ended'
     } catch (error) {
       this.#state = 'failed'
-      this.#problem = messageOf(error)
+      this.#interrupted(messageOf(error))
       throw error
     } finally {
       this.#aborted.abort()
@@ -249,21 +253,28 @@ class RunningMirror implements Mirror {
     }
   }
 
+  #interrupted(reason: string): void {
+    this.#problem = reason
+    this.#interruptions.count++
+    this.#interruptions.last = { timeMs: this.#world.clock.nowMs(), reason }
+  }
+
   async #waitAfter(error: unknown): Promise<void> {
     this.#state = 'waiting'
-    this.#problem = `${this.#unreached === undefined ? '' : `the ${this.#unreached} is away: `}${messageOf(error)}`
+    const reason = `${this.#unreached === undefined ? '' : `the ${this.#unreached} is away: `}${messageOf(error)}`
+    this.#interrupted(reason)
     const { once = false, giveUpAfterMs = GIVE_UP_AFTER_MS } = this.#options
     const nowMs = this.#world.clock.monotonicMs()
     const waiting = (this.#waiting ??= { sinceMs: nowMs, saidMs: -Infinity, said: '' })
     const leftMs = once ? waiting.sinceMs + giveUpAfterMs - nowMs : Infinity
-    if (leftMs <= 0) throw awayTooLong(this.#problem, Math.round(giveUpAfterMs / 1000))
+    if (leftMs <= 0) throw awayTooLong(reason, Math.round(giveUpAfterMs / 1000))
     const pauseMs = Math.min(
       leftMs,
       RETRY_MS_MAX,
       backoffMs(this.#world.random, this.#failures) * 2 ** Math.max(0, this.#failures - 5),
     )
     this.#failures++
-    this.#tellWaiting(waiting, this.#problem, nowMs)
+    this.#tellWaiting(waiting, reason, nowMs)
     await sleep(this.#world.clock, pauseMs, this.#aborted.signal)
   }
 

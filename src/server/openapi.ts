@@ -14,13 +14,21 @@ export async function describeApi(app: FastifyInstance): Promise<void> {
         title: 'Millrace',
         version: '1',
         description:
-          'Administration of a Millrace process: its jobs, and topics, groups, settings, users, access rules, quotas and transactions of its log, and what clients tell of themselves. Errors are `{ code, message, place? }`; docs/errors says what a code means.',
+          'Administration of a Millrace process: its jobs, and topics, groups, settings, users, access rules, quotas and transactions of its log, what clients tell of themselves, and its mirrors. Errors are `{ code, message, place? }`; docs/errors says what a code means.',
       },
-      tags: ['jobs', 'topics', 'groups', 'settings', 'security', 'transactions', 'clients', 'process'].map(
-        (name) => ({
-          name,
-        }),
-      ),
+      tags: [
+        'jobs',
+        'topics',
+        'groups',
+        'settings',
+        'security',
+        'transactions',
+        'clients',
+        'mirrors',
+        'process',
+      ].map((name) => ({
+        name,
+      })),
       components: {
         securitySchemes: {
           token: { type: 'http', scheme: 'bearer', description: 'Where the process has an httpToken.' },

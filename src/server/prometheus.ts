@@ -9,12 +9,15 @@ import type { JobMetrics } from '../stream/runtime/job-metrics.ts'
 import type { JobRegistry } from './job-registry.ts'
 import { clientTelemetryText } from './client-telemetry-text.ts'
 import { kafkaMetricsText } from './kafka-metrics.ts'
+import { mirrorMetricsText } from './mirror-metrics.ts'
+import type { MirrorView } from './mirror-view.ts'
 import { requestLatencyText } from './request-latency.ts'
 
 export interface MetricsSource {
   readonly jobs: JobRegistry
   /** The embedded log's figures; absent when the process has none. */
   readonly logMetrics?: () => Promise<BrokerMetrics>
+  readonly mirrors?: () => readonly MirrorView[]
 }
 
 /** Makes the page for a scraper. */
@@ -36,7 +39,7 @@ export function prometheusPage(source: MetricsSource): {
       ])
       if (logMetrics !== undefined) log?.(logMetrics)
       jobs(jobMetrics)
-      const text = await registry.metrics()
+      const text = (await registry.metrics()) + mirrorMetricsText(source.mirrors?.() ?? [])
       if (logMetrics === undefined) return text
       const { apis, telemetry } = logMetrics
       return `${text}\n${kafkaMetricsText(logMetrics)}${requestLatencyText(apis)}${clientTelemetryText(telemetry)}`

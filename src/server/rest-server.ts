@@ -13,6 +13,7 @@
  *   …      /api/v1/groups                   `group-routes.ts`
  *   …      /api/v1/acls, users, quotas, certificates   `security-routes.ts`
  *   …      /api/v1/transactions             `transaction-routes.ts`
+ *   GET    /api/v1/mirrors                  the process's mirrors, with their partitions
  *   GET    /api/v1/clients[/:client]        metrics that clients push (`client-routes.ts`)
  *   GET    /openapi.json                    all of them, described
  *   …      /registry/…                      the schema registry (`registry-routes.ts`)
@@ -35,7 +36,8 @@ import { viewJob } from './job-view.ts'
 import { groupRoutes } from './group-routes.ts'
 import { type GroupView, viewGroups } from './group-view.ts'
 import { type TopicView, viewTopics } from './log-view.ts'
-import { describeApi } from './openapi.ts'
+import type { MirrorView } from './mirror-view.ts'
+import { arrayOf, describeApi, holding, operation } from './openapi.ts'
 import { prometheusPage } from './prometheus.ts'
 import type { LazyRegistry } from './registry-request.ts'
 import { registryRoutes } from './registry-routes.ts'
@@ -62,6 +64,8 @@ export interface ServerOptions {
   /** What requests have to show; default: nothing. */
   readonly token?: string
   readonly reloadCertificates?: () => Promise<readonly CertificateReload[]>
+  /** The mirrors of the process. Default: none. */
+  readonly mirrors?: () => readonly MirrorView[]
 }
 
 /** The server without an address: whoever listens passes it the connections. */
@@ -118,10 +122,28 @@ export async function restServer(options: ServerOptions): Promise<FastifyInstanc
 }
 
 function statusRoutes(app: FastifyInstance, options: ServerOptions): void {
+  const { mirrors = () => [] } = options
   const metrics = prometheusPage({
     jobs: options.jobs,
     ...(options.logMetrics && { logMetrics: options.logMetrics }),
+    mirrors,
   })
+  app.get(
+    '/api/v1/mirrors',
+    {
+      schema: operation({
+        tag: 'mirrors',
+        summary: 'The mirrors of this process: how far each partition is, and what keeps it from copying.',
+        answer: arrayOf(
+          holding(
+            ...['name', 'from', 'to', 'state', 'problem', 'failures', 'lastFailure'],
+            ...['records', 'bytes', 'lag', 'partitions'],
+          ),
+        ),
+      }),
+    },
+    mirrors,
+  )
   app.get('/', (_request, reply) =>
     reply
       .type('text/html; charset=utf-8')

@@ -19,6 +19,7 @@ import { nodeWorld } from '../world/node.ts'
 import type { World } from '../world/world.ts'
 import { JobNames } from './job-names.ts'
 import { JobRegistry } from './job-registry.ts'
+import { type MirrorView, viewMirror, type WatchedMirror } from './mirror-view.ts'
 import { lazyRegistry, type OpenableRegistry, startRegistry } from './start-registry.ts'
 import type { RunningServer } from './start-server.ts'
 
@@ -112,9 +113,11 @@ export async function serve(options: ServeOptions): Promise<Served> {
   const client = await connectClient({ world, clientId: 'millrace-admin', ...access })
   started.defer(() => client.close())
   const mirrors = await Promise.all(
-    (options.mirrors ?? []).map(async (mirror) =>
-      started.use(await startServedMirror({ from: access, to: access, ...mirror, world, report })),
-    ),
+    (options.mirrors ?? []).map(async (mirror): Promise<WatchedMirror> => {
+      const { from, to } = mirror
+      const given = { from: access, to: access, ...mirror, world, report }
+      return { mirror: started.use(await startServedMirror(given)), from, to }
+    }),
   )
   const jobs = new JobRegistry()
   const registry = started.use(lazyRegistry(client, report))
@@ -122,7 +125,10 @@ export async function serve(options: ServeOptions): Promise<Served> {
     options.http === false
       ? undefined
       : started.use(
-          await serveHttp({ http: options.http, httpToken, world, jobs, client, bootstrap, log, registry }),
+          await serveHttp({
+            ...{ http: options.http, httpToken, world, jobs, client, bootstrap, log, registry },
+            mirrors: () => mirrors.map((one) => viewMirror(one, bootstrap)),
+          }),
         )
   const registryServer =
     options.schemaRegistry === undefined
@@ -140,7 +146,7 @@ export async function serve(options: ServeOptions): Promise<Served> {
     url: server?.url,
     registryUrl: registryServer?.url ?? (server && `${server.url}/registry`),
     client,
-    mirrors,
+    mirrors: mirrors.map(({ mirror }) => mirror),
     logEnded: log === undefined ? new Promise(() => {}) : endedByItself(log),
     reloadCertificates: async () => (await log?.reloadCertificates()) ?? [],
     async run(job, jobOptions) {
@@ -179,8 +185,9 @@ async function serveHttp(parts: {
   readonly bootstrap: string
   readonly log: RunningLog | undefined
   readonly registry: OpenableRegistry
+  readonly mirrors: () => readonly MirrorView[]
 }): Promise<RunningServer> {
-  const { http, httpToken, world, jobs, client, bootstrap, log, registry } = parts
+  const { http, httpToken, world, jobs, client, bootstrap, log, registry, mirrors } = parts
   const { startServer } = await import('./start-server.ts')
   return startServer({
     listen: http,
@@ -189,6 +196,7 @@ async function serveHttp(parts: {
     client,
     bootstrap,
     registry: registry.open,
+    mirrors,
     ...(httpToken !== undefined && { token: httpToken }),
     ...(log && { logMetrics: () => log.metrics(), reloadCertificates: () => log.reloadCertificates() }),
   })

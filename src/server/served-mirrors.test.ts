@@ -12,6 +12,7 @@ import { connectClient } from '../log/client/client.ts'
 import { createProducer } from '../log/client/producer.ts'
 import { recordsOf } from '../mirror/mirror.test-kit.ts'
 import { nodeWorld } from '../world/node.ts'
+import type { MirrorView } from './mirror-view.ts'
 import { serve } from './serve.ts'
 
 const world = nodeWorld()
@@ -38,7 +39,7 @@ test('works while the centre is away, and sends everything on when it is there',
     data: join(folder, 'edge'),
     // Who comes in has to say who he is; the mirror is of the house.
     listeners: [{ host: '127.0.0.1', port: 0, sasl: { mechanisms: ['PLAIN'], users: { ada: 'engine' } } }],
-    http: false,
+    http: { host: '127.0.0.1', port: 0 },
     mirrors: [{ to: { bootstrap }, topics: ['*'], prefix: 'edge-7.', refreshIntervalMs: 100 }],
     report: (level, event) => reports.push(`${level} ${event}`),
   })
@@ -56,7 +57,25 @@ test('works while the centre is away, and sends everything on when it is there',
   await until(() => mirror!.status().records === 100)
   producer.send({ topic: 'readings', value: 'later' })
   await producer.close()
-  await until(() => mirror!.status().records === 101)
+  await until(() => mirror!.status().records === 101 && mirror!.status().lag === 0)
+
+  const text = async (path: string): Promise<string> => (await fetch(edge.url + path)).text()
+  const [shown, ...others] = JSON.parse(await text('/api/v1/mirrors')) as MirrorView[]
+  assert.deepEqual(others, [])
+  assert.deepEqual([shown!.from, shown!.to, shown!.state], [edge.bootstrap, bootstrap, 'copying'])
+  assert.ok(shown!.failures > 0)
+  assert.match(shown!.lastFailure!.reason, /the target is away/)
+  const [partition] = shown!.partitions
+  assert.deepEqual([partition!.target, partition!.position, partition!.lag], ['edge-7.readings', 101, 0])
+  const labels = `mirror="${mirror!.name}",from="${edge.bootstrap}",to="${bootstrap}"`
+  const metrics = await text('/metrics')
+  for (const line of [
+    `millrace_mirror_status{${labels},status="copying"} 1`,
+    `millrace_mirror_records_total{${labels}} 101`,
+    `millrace_mirror_partition_lag{${labels},topic="readings",partition="0"} 0`,
+  ])
+    assert.ok(metrics.includes(`\n${line}\n`), line)
+  assert.match(metrics, /millrace_mirror_failures_total\{.*\} [1-9]/)
   const client = await connectClient({ world, bootstrap })
   assert.deepEqual(await recordsOf(client, 'edge-7.readings'), await recordsOf(edge.client, 'readings'))
   await client.close()
