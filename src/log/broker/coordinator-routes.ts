@@ -1,10 +1,13 @@
 import { addOffsetsToTxnApi } from '../protocol/apis/add-offsets-to-txn.ts'
 import { addPartitionsToTxnApi } from '../protocol/apis/add-partitions-to-txn.ts'
+import { alterShareGroupOffsetsApi } from '../protocol/apis/alter-share-group-offsets.ts'
 import { consumerGroupDescribeApi } from '../protocol/apis/consumer-group-describe.ts'
 import { consumerGroupHeartbeatApi } from '../protocol/apis/consumer-group-heartbeat.ts'
 import { deleteGroupsApi } from '../protocol/apis/delete-groups.ts'
+import { deleteShareGroupOffsetsApi } from '../protocol/apis/delete-share-group-offsets.ts'
 import { describeGroupsApi } from '../protocol/apis/describe-groups.ts'
 import { describeProducersApi } from '../protocol/apis/describe-producers.ts'
+import { describeShareGroupOffsetsApi } from '../protocol/apis/describe-share-group-offsets.ts'
 import { describeTransactionsApi } from '../protocol/apis/describe-transactions.ts'
 import { endTxnApi } from '../protocol/apis/end-txn.ts'
 import { findCoordinatorApi } from '../protocol/apis/find-coordinator.ts'
@@ -26,11 +29,14 @@ import { txnOffsetCommitApi } from '../protocol/apis/txn-offset-commit.ts'
 import { writeTxnMarkersApi } from '../protocol/apis/write-txn-markers.ts'
 import { handleAddOffsetsToTxn } from './handlers/add-offsets-to-txn.ts'
 import { handleAddPartitionsToTxn } from './handlers/add-partitions-to-txn.ts'
+import { handleAlterShareGroupOffsets } from './handlers/alter-share-group-offsets.ts'
 import { handleConsumerGroupDescribe } from './handlers/consumer-group-describe.ts'
 import { handleConsumerGroupHeartbeat } from './handlers/consumer-group-heartbeat.ts'
 import { handleDeleteGroups } from './handlers/delete-groups.ts'
+import { handleDeleteShareGroupOffsets } from './handlers/delete-share-group-offsets.ts'
 import { handleDescribeGroups } from './handlers/describe-groups.ts'
 import { handleDescribeProducers } from './handlers/describe-producers.ts'
+import { handleDescribeShareGroupOffsets } from './handlers/describe-share-group-offsets.ts'
 import { handleDescribeTransactions } from './handlers/describe-transactions.ts'
 import { handleEndTxn } from './handlers/end-txn.ts'
 import { handleFindCoordinator } from './handlers/find-coordinator.ts'
@@ -66,6 +72,9 @@ export const coordinatorRoutes: readonly Route[] = [
   route(shareGroupDescribeApi, handleShareGroupDescribe),
   route(shareFetchApi, handleShareFetch),
   route(shareAcknowledgeApi, handleShareAcknowledge),
+  route(describeShareGroupOffsetsApi, handleDescribeShareGroupOffsets),
+  route(alterShareGroupOffsetsApi, handleAlterShareGroupOffsets),
+  route(deleteShareGroupOffsetsApi, handleDeleteShareGroupOffsets),
   route(describeGroupsApi, handleDescribeGroups),
   route(listGroupsApi, handleListGroups),
   route(deleteGroupsApi, handleDeleteGroups),

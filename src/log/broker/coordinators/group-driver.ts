@@ -237,8 +237,8 @@ export class GroupDriver {
 
   /** Notes that a share group has share-partitions of other topics than before. */
   async changeShareTopics(groupId: string, topics: ShareTopics): Promise<ErrorCode> {
-    const shard = this.#existingShardOf(groupId)
-    if (shard === undefined) return ErrorCode.GROUP_ID_NOT_FOUND
+    const shard = this.#shardOf(groupId)
+    if (shard === undefined) return ErrorCode.COORDINATOR_NOT_AVAILABLE
     return this.#write(shard, shard.coordinator.shares.changeTopics(groupId, topics))
   }
 

@@ -94,15 +94,15 @@ async function acknowledge(
   return shares.acknowledge(partition, member.memberId, { batches, log })
 }
 
-/** Ascending, without overlaps, with a type for all offsets or one for each. */
+/** Ascending, with a type for all offsets or one for each. */
 function areValid(
   batches: readonly AcknowledgementBatch[],
   { renews, mayRenew }: { readonly renews: boolean; readonly mayRenew: boolean },
 ): boolean {
   const lastType = mayRenew ? AcknowledgeType.RENEW : AcknowledgeType.REJECT
-  let before = -1
+  let before = 0
   return batches.every(({ firstOffset, lastOffset, acknowledgeTypes: types }) => {
-    const isInOrder = firstOffset > before && firstOffset <= lastOffset
+    const isInOrder = firstOffset >= before && firstOffset <= lastOffset
     before = lastOffset
     return (
       isInOrder &&

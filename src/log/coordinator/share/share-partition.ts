@@ -157,9 +157,12 @@ export class SharePartition {
   ): Acknowledged {
     const changes: StateBatch[] = []
     const renewed: DeliveryRun[] = []
+    let before = -1
     for (const batch of batches) {
-      const problem = this.#problemWith(memberId, batch)
+      const problem =
+        batch.firstOffset > before ? this.#problemWith(memberId, batch) : refused(...NOT_ACQUIRED)
       if (problem !== undefined) return problem
+      before = batch.lastOffset
       for (const { first, last, type } of piecesOf(batch, this.startOffset)) {
         for (const run of this.#window.between(first, last)) {
           const piece = { ...run, first: Math.max(first, run.first), last: Math.min(last, run.last) }
@@ -332,11 +335,7 @@ export class SharePartition {
         'Batch record not found. The last offset in request is past acquired records.',
       )
     for (const run of this.#window.between(first, batch.lastOffset)) {
-      if (run.state !== 'acquired')
-        return refused(
-          ErrorCode.INVALID_RECORD_STATE,
-          'The batch cannot be acknowledged. The batch is not in the acquired state.',
-        )
+      if (run.state !== 'acquired') return refused(...NOT_ACQUIRED)
       if (run.memberId !== memberId)
         return refused(ErrorCode.INVALID_RECORD_STATE, 'Member is not the owner of batch record')
     }
@@ -351,6 +350,11 @@ export class SharePartition {
 }
 
 const NOBODY = { memberId: '', deadlineMs: Infinity } as const
+
+const NOT_ACQUIRED = [
+  ErrorCode.INVALID_RECORD_STATE,
+  'The batch cannot be acknowledged. The batch is not in the acquired state.',
+] as const
 
 function refused(errorCode: ErrorCode, message: string): Acknowledged {
   return { kind: 'refused', errorCode, message }

@@ -51,7 +51,7 @@ export class ShareGroups {
     if (isOther)
       return refuse(refuseShare(ErrorCode.GROUP_ID_NOT_FOUND, `Group ${groupId} is not a share group.`))
     if (known === undefined && request.memberEpoch !== 0)
-      return refuse(refuseShare(ErrorCode.GROUP_ID_NOT_FOUND, `Share group ${groupId} not found.`))
+      return refuse(refuseShare(ErrorCode.GROUP_ID_NOT_FOUND, notFound(request)))
     const group = known ?? new ShareGroup(groupId)
     const draft = new ShareDraft(group, now, this.#surroundings)
     const result = shareHeartbeat(draft, request)
@@ -86,9 +86,11 @@ export class ShareGroups {
     return this.#groups.get(groupId)?.state !== 'Stable'
   }
 
-  /** Notes that a group has share-partitions of other topics than before. */
+  /** Notes that a group has share-partitions of other topics than before; there need not have been one. */
   changeTopics(groupId: string, topics: ShareTopics): ShareRecord[] {
-    return this.#groups.has(groupId) ? [{ kind: 'share-topics', groupId, value: topics }] : []
+    const noted: ShareRecord = { kind: 'share-topics', groupId, value: topics }
+    if (this.#groups.has(groupId)) return [noted]
+    return [{ kind: 'share-epoch', groupId, value: { epoch: 0, metadataHash: 0 } }, noted]
   }
 
   delete(groupId: string): { errorCode: ErrorCode; records: ShareRecord[] } {
@@ -151,4 +153,8 @@ export class ShareGroups {
     for (const { membership } of this.#groups.values()) size += 3 + 3 * membership.members.size
     return size
   }
+}
+
+function notFound({ groupId, memberEpoch }: ShareHeartbeatRequest): string {
+  return `${memberEpoch < 0 ? 'Group' : 'Share group'} ${groupId} not found.`
 }

@@ -43,6 +43,7 @@ export interface ShareHeartbeatResult {
 }
 
 const LEAVE_EPOCH = -1
+const MAX_MEMBER_ID_LENGTH = 36
 
 /** A decision in progress: later parts see what earlier ones decided, on a copy that is made with the first record. */
 export class ShareDraft {
@@ -74,8 +75,9 @@ export class ShareDraft {
 
 /** What is wrong with a request whatever the group. */
 export function problemWithHeartbeat(request: ShareHeartbeatRequest): ShareHeartbeatResult | undefined {
-  const invalid = (message: string): ShareHeartbeatResult => refuseShare(ErrorCode.INVALID_REQUEST, message)
-  if (request.memberId.trim() === '') return invalid("MemberId can't be empty.")
+  const invalid = (message: string | null): ShareHeartbeatResult =>
+    refuseShare(ErrorCode.INVALID_REQUEST, message)
+  if (request.memberId === '' || request.memberId.length > MAX_MEMBER_ID_LENGTH) return invalid(null)
   if (request.groupId.trim() === '') return invalid("GroupId can't be empty.")
   if (request.rackId?.trim() === '') return invalid("RackId can't be empty.")
   if (request.memberEpoch < LEAVE_EPOCH) return invalid('MemberEpoch is invalid.')
