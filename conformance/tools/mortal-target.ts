@@ -9,19 +9,24 @@ import { freePort } from './free-port.ts'
 import { startKafka, type RunningServer } from './start-kafka.ts'
 import { startMillrace } from './start-millrace.ts'
 
+type Settings = Readonly<Record<string, string>>
+
 export class MortalTarget implements AsyncDisposable {
   readonly address: string
   readonly #folder: string
+  readonly #settings: Settings
   #server: RunningServer
 
-  static async start(): Promise<MortalTarget> {
+  /** `settings`: the broker's, by Kafka's names. */
+  static async start(settings: Settings = {}): Promise<MortalTarget> {
     const folder = mkdtempSync(join(tmpdir(), 'mortal-'))
     const port = await freePort()
-    return new MortalTarget(folder, await startAt(port, folder))
+    return new MortalTarget(folder, settings, await startAt(port, folder, settings))
   }
 
-  private constructor(folder: string, server: RunningServer) {
+  private constructor(folder: string, settings: Settings, server: RunningServer) {
     this.#folder = folder
+    this.#settings = settings
     this.#server = server
     this.address = server.address
   }
@@ -35,7 +40,7 @@ export class MortalTarget implements AsyncDisposable {
   async killAndRestart(): Promise<void> {
     process.kill(this.#server.pid, 'SIGKILL')
     await this.#server.stop()
-    this.#server = await startAt(Number(this.address.split(':')[1]), this.#folder)
+    this.#server = await startAt(Number(this.address.split(':')[1]), this.#folder, this.#settings)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -44,8 +49,10 @@ export class MortalTarget implements AsyncDisposable {
   }
 }
 
-function startAt(port: number, folder: string): Promise<RunningServer> {
+function startAt(port: number, folder: string, settings: Settings): Promise<RunningServer> {
   const target = process.env['CONFORMANCE_TARGET']
   const isOurs = target === undefined || target === ''
-  return isOurs ? startMillrace({ port, folder }) : startKafka({ port, folder })
+  return isOurs
+    ? startMillrace({ port, folder, log: { config: settings } })
+    : startKafka({ port, folder, settings })
 }

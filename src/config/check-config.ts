@@ -1,5 +1,6 @@
 /** Checks what a configuration says against the settings, all of it: a user wants to hear every mistake at once. */
-import { BROKER_SETTINGS, parseSetting, type Setting as BrokerSetting } from '../log/broker/broker-config.ts'
+import { BROKER_SETTINGS, parseSetting } from '../log/broker/broker-config.ts'
+import type { Setting as BrokerSetting } from '../log/broker/setting.ts'
 import { listenerProblems } from '../log/broker/security/listener-settings.ts'
 import { readAddress } from './address.ts'
 import { nearestWord } from '../base/nearest-word.ts'

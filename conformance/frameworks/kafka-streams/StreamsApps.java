@@ -21,8 +21,8 @@ import org.apache.kafka.streams.state.WindowStore;
 
 /**
  * Kafka Streams applications with processing.guarantee=exactly_once_v2.
- * Usage: StreamsApps word-count|sales BOOTSTRAP PREFIX STATE_FOLDER. Prints each state that the application enters, and
- * closes it in good order when standard input ends.
+ * Usage: StreamsApps word-count|sales BOOTSTRAP PREFIX STATE_FOLDER classic|streams. The last is the protocol of the
+ * group. Prints each state that the application enters, and closes it in good order when standard input ends.
  */
 public final class StreamsApps {
   private static String prefix;
@@ -37,9 +37,12 @@ public final class StreamsApps {
     settings.put(StreamsConfig.NUM_STREAM_THREADS_CONFIG, 2);
     // Every update is to come out, so that a missing or repeated one is seen.
     settings.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, 0);
-    // A member that was killed holds its tasks until its session ends.
-    settings.put("session.timeout.ms", 6_000);
-    settings.put("heartbeat.interval.ms", 500);
+    settings.put(StreamsConfig.GROUP_PROTOCOL_CONFIG, args[4]);
+    if (args[4].equals("classic")) {
+      // A member that was killed holds its tasks until its session ends. In the other protocol the broker says when.
+      settings.put("session.timeout.ms", 6_000);
+      settings.put("heartbeat.interval.ms", 500);
+    }
     settings.put("auto.offset.reset", "earliest");
     StreamsBuilder builder = new StreamsBuilder();
     if (args[0].equals("word-count")) wordCount(builder);

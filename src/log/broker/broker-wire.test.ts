@@ -198,6 +198,7 @@ describe('ApiVersions', () => {
           assert.deepEqual(answer.finalizedFeatures, [
             { name: 'transaction.version', minVersionLevel: 2, maxVersionLevel: 2 },
             { name: 'group.version', minVersionLevel: 1, maxVersionLevel: 1 },
+            { name: 'streams.version', minVersionLevel: 1, maxVersionLevel: 1 },
             { name: 'share.version', minVersionLevel: 1, maxVersionLevel: 1 },
           ])
         }

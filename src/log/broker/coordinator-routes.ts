@@ -20,6 +20,8 @@ import { listTransactionsApi } from '../protocol/apis/list-transactions.ts'
 import { offsetCommitApi } from '../protocol/apis/offset-commit.ts'
 import { offsetDeleteApi } from '../protocol/apis/offset-delete.ts'
 import { offsetFetchApi } from '../protocol/apis/offset-fetch.ts'
+import { streamsGroupDescribeApi } from '../protocol/apis/streams-group-describe.ts'
+import { streamsGroupHeartbeatApi } from '../protocol/apis/streams-group-heartbeat.ts'
 import { shareAcknowledgeApi } from '../protocol/apis/share-acknowledge.ts'
 import { shareFetchApi } from '../protocol/apis/share-fetch.ts'
 import { shareGroupDescribeApi } from '../protocol/apis/share-group-describe.ts'
@@ -49,6 +51,8 @@ import { handleListTransactions } from './handlers/list-transactions.ts'
 import { handleOffsetCommit } from './handlers/offset-commit.ts'
 import { handleOffsetDelete } from './handlers/offset-delete.ts'
 import { handleOffsetFetch } from './handlers/offset-fetch.ts'
+import { handleStreamsGroupDescribe } from './handlers/streams-group-describe.ts'
+import { handleStreamsGroupHeartbeat } from './handlers/streams-group-heartbeat.ts'
 import { handleShareAcknowledge } from './handlers/share-acknowledge.ts'
 import { handleShareFetch } from './handlers/share-fetch.ts'
 import { handleShareGroupDescribe } from './handlers/share-group-describe.ts'
@@ -68,6 +72,8 @@ export const coordinatorRoutes: readonly Route[] = [
   route(leaveGroupApi, handleLeaveGroup),
   route(consumerGroupHeartbeatApi, handleConsumerGroupHeartbeat),
   route(consumerGroupDescribeApi, handleConsumerGroupDescribe),
+  route(streamsGroupHeartbeatApi, handleStreamsGroupHeartbeat),
+  route(streamsGroupDescribeApi, handleStreamsGroupDescribe),
   route(shareGroupHeartbeatApi, handleShareGroupHeartbeat),
   route(shareGroupDescribeApi, handleShareGroupDescribe),
   route(shareFetchApi, handleShareFetch),

@@ -58,6 +58,8 @@ import { shareAcknowledgeApi } from './apis/share-acknowledge.ts'
 import { shareFetchApi } from './apis/share-fetch.ts'
 import { shareGroupDescribeApi } from './apis/share-group-describe.ts'
 import { shareGroupHeartbeatApi } from './apis/share-group-heartbeat.ts'
+import { streamsGroupDescribeApi } from './apis/streams-group-describe.ts'
+import { streamsGroupHeartbeatApi } from './apis/streams-group-heartbeat.ts'
 import { syncGroupApi } from './apis/sync-group.ts'
 import { txnOffsetCommitApi } from './apis/txn-offset-commit.ts'
 import { updateFeaturesApi } from './apis/update-features.ts'
@@ -117,6 +119,8 @@ export const apis = {
   consumerGroupHeartbeat: consumerGroupHeartbeatApi,
   consumerGroupDescribe: consumerGroupDescribeApi,
   describeTopicPartitions: describeTopicPartitionsApi,
+  streamsGroupHeartbeat: streamsGroupHeartbeatApi,
+  streamsGroupDescribe: streamsGroupDescribeApi,
   getTelemetrySubscriptions: getTelemetrySubscriptionsApi,
   pushTelemetry: pushTelemetryApi,
   shareGroupHeartbeat: shareGroupHeartbeatApi,

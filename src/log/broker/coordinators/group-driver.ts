@@ -39,6 +39,12 @@ import type {
   SyncRequest,
   SyncResult,
 } from '../../coordinator/group/group-step.ts'
+import type { DescribedStreamsGroup } from '../../coordinator/group/streams/describe-streams-group.ts'
+import {
+  refuseStreams,
+  type StreamsHeartbeatRequest,
+  type StreamsHeartbeatResult,
+} from '../../coordinator/group/streams/streams-heartbeat.ts'
 import type { CoordinatorEnvironment } from '../coordinator-services.ts'
 import { CoordinatorLog, type TransactionOwner } from './coordinator-log.ts'
 import { groupConfig, topicsOf } from './group-surroundings.ts'
@@ -148,6 +154,16 @@ export class GroupDriver {
     return failure === ErrorCode.NONE ? result : refuseShare(failure, null)
   }
 
+  async streamsHeartbeat(request: StreamsHeartbeatRequest): Promise<StreamsHeartbeatResult> {
+    const shard = this.#shardOf(request.groupId)
+    if (shard === undefined) return refuseStreams(ErrorCode.COORDINATOR_NOT_AVAILABLE, null)
+    const { result, effects } = shard.coordinator.streamsHeartbeat(request, this.#now())
+    if (result.errorCode !== ErrorCode.NONE) return result
+    const submitted = this.#submit(shard, request.groupId, effects)
+    const failure = submitted === ErrorCode.NONE ? await shard.log.durable() : submitted
+    return failure === ErrorCode.NONE ? result : refuseStreams(failure, null)
+  }
+
   sync(request: SyncRequest): Promise<SyncResult> {
     const shard = this.#existingShardOf(request.groupId)
     if (shard === undefined) return Promise.resolve(syncError(ErrorCode.UNKNOWN_MEMBER_ID))
@@ -240,6 +256,10 @@ export class GroupDriver {
     const shard = this.#shardOf(groupId)
     if (shard === undefined) return ErrorCode.COORDINATOR_NOT_AVAILABLE
     return this.#write(shard, shard.coordinator.shares.changeTopics(groupId, topics))
+  }
+
+  describeStreamsGroup(groupId: string): DescribedStreamsGroup {
+    return (this.#existingShardOf(groupId)?.coordinator ?? this.#noGroups()).describeStreamsGroup(groupId)
   }
 
   list(): GroupListing[] {

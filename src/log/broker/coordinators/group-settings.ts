@@ -1,6 +1,6 @@
 /** What groups have set for themselves (the configuration resource GROUP), in `millrace-groups.json` in the data directory. */
 import { join } from 'node:path/posix'
-import type { ConsumerGroupTimes } from '../../coordinator/group/group-step.ts'
+import type { ConsumerGroupTimes, StreamsGroupSettings } from '../../coordinator/group/group-step.ts'
 import type { ShareLimits } from '../../coordinator/share/share-partition.ts'
 import { DurableDocument } from '../../storage/durable-document.ts'
 import type { Disk } from '../../../world/world.ts'
@@ -12,11 +12,11 @@ type Content = ReadonlyMap<string, Own>
 
 /** A whole number that the broker has a setting for too, which bounds it. */
 interface NumericSetting {
-  readonly type: 'int'
-  /** The broker's setting that counts where a group has none of its own, and those that bound it. */
+  readonly type: 'int' | 'long'
+  /** The broker's setting that counts where a group has none of its own, and those that bound it, if any do. */
   readonly broker: BrokerSettingName
-  readonly min: BrokerSettingName
-  readonly max: BrokerSettingName
+  readonly min?: BrokerSettingName
+  readonly max?: BrokerSettingName
   readonly doc: string
 }
 
@@ -37,7 +37,7 @@ function numeric(name: string, doc: string): [string, NumericSetting] {
   return [name, { type: 'int', broker: broker(''), min: broker('min'), max: broker('max'), doc }]
 }
 
-function times(kind: 'consumer' | 'share', who: string): [string, NumericSetting][] {
+function times(kind: 'consumer' | 'share' | 'streams', who: string): [string, NumericSetting][] {
   return [
     numeric(`${kind}.session.timeout.ms`, `How long ${who} may be silent before they are expelled.`),
     numeric(`${kind}.heartbeat.interval.ms`, `How often ${who} are asked to send heartbeats.`),
@@ -52,6 +52,41 @@ function times(kind: 'consumer' | 'share', who: string): [string, NumericSetting
 export const GROUP_SETTINGS: ReadonlyMap<string, GroupSetting> = new Map<string, GroupSetting>([
   ...times('consumer', 'members of the consumer protocol'),
   ...times('share', 'members of the share group'),
+  ...times('streams', 'members of the streams group'),
+  [
+    'streams.initial.rebalance.delay.ms',
+    {
+      type: 'int',
+      broker: 'group.streams.initial.rebalance.delay.ms',
+      doc: 'How long the streams group, when it was empty, waits for more members before its first assignment.',
+    },
+  ],
+  [
+    'streams.num.standby.replicas',
+    {
+      type: 'int',
+      broker: 'group.streams.num.standby.replicas',
+      max: 'group.streams.max.standby.replicas',
+      doc: 'How many standby tasks a task with state has.',
+    },
+  ],
+  [
+    'streams.task.offset.interval.ms',
+    {
+      type: 'int',
+      broker: 'group.streams.task.offset.interval.ms',
+      min: 'group.streams.min.task.offset.interval.ms',
+      doc: 'How often members of the streams group tell how far the state of their tasks is.',
+    },
+  ],
+  [
+    'streams.acceptable.recovery.lag',
+    {
+      type: 'long',
+      broker: 'group.streams.acceptable.recovery.lag',
+      doc: 'How many records the state of a task may be behind for a member to count as caught up.',
+    },
+  ],
   numeric(
     'share.record.lock.duration.ms',
     'How long a member of the share group has for a record before others are given it.',
@@ -131,11 +166,23 @@ export class GroupSettings {
   }
 
   /** What counts for a group of the consumer protocol or for a share group. */
-  timesOf(groupId: string, kind: 'consumer' | 'share'): ConsumerGroupTimes {
+  timesOf(groupId: string, kind: 'consumer' | 'share' | 'streams'): ConsumerGroupTimes {
     return {
       sessionTimeoutMs: this.#number(groupId, `${kind}.session.timeout.ms`),
       heartbeatIntervalMs: this.#number(groupId, `${kind}.heartbeat.interval.ms`),
       assignmentIntervalMs: this.#number(groupId, `${kind}.assignment.interval.ms`),
+    }
+  }
+
+  streamsSettings(groupId: string): StreamsGroupSettings {
+    const tags = this.#config['group.streams.rack.aware.assignment.tags']
+    return {
+      ...this.timesOf(groupId, 'streams'),
+      initialRebalanceDelayMs: this.#number(groupId, 'streams.initial.rebalance.delay.ms'),
+      standbyReplicas: this.#number(groupId, 'streams.num.standby.replicas'),
+      taskOffsetIntervalMs: this.#number(groupId, 'streams.task.offset.interval.ms'),
+      acceptableRecoveryLag: this.#number(groupId, 'streams.acceptable.recovery.lag'),
+      rackAwareTags: tags.split(',').flatMap((tag) => (tag.trim() === '' ? [] : [tag.trim()])),
     }
   }
 
@@ -160,9 +207,17 @@ export class GroupSettings {
   /** The broker's bounds may have become tighter since a group set something. */
   #number(groupId: string, name: string): number {
     const own = this.own(groupId)[name]
-    const { min, max, broker } = GROUP_SETTINGS.get(name) as NumericSetting
-    if (own === undefined) return Number(this.#config[broker])
-    return Math.min(Math.max(Number(own), Number(this.#config[min])), Number(this.#config[max]))
+    const setting = GROUP_SETTINGS.get(name) as NumericSetting
+    if (own === undefined) return Number(this.#config[setting.broker])
+    const { min, max } = this.#bounds(setting)
+    return Math.min(Math.max(Number(own), min), max)
+  }
+
+  #bounds({ type, min, max }: NumericSetting): { readonly min: number; readonly max: number } {
+    return {
+      min: min === undefined ? 0 : Number(this.#config[min]),
+      max: max === undefined ? (type === 'int' ? 2 ** 31 - 1 : Infinity) : Number(this.#config[max]),
+    }
   }
 
   #word(groupId: string, name: string): string {
@@ -174,15 +229,15 @@ export class GroupSettings {
     for (const [name, value] of Object.entries(own)) {
       const setting = GROUP_SETTINGS.get(name)
       if (setting === undefined) return `Unknown group config name: ${name}`
-      if (setting.type !== 'int') {
+      if ('default' in setting) {
         if (!setting.isValid(value)) return `Invalid value ${value} for configuration ${name}`
         continue
       }
-      const parsed = parseSetting({ type: 'int', default: 0, doc: '' }, value)
+      const parsed = parseSetting({ type: setting.type, default: 0, doc: '' }, value)
       if (parsed.kind === 'invalid')
-        return `Invalid value ${value} for configuration ${name}: Not a number of type INT`
-      const { [setting.min]: min, [setting.max]: max } = this.#config
-      if (Number(parsed.value) < Number(min) || Number(parsed.value) > Number(max))
+        return `Invalid value ${value} for configuration ${name}: Not a number of type ${setting.type.toUpperCase()}`
+      const { min, max } = this.#bounds(setting)
+      if (Number(parsed.value) < min || Number(parsed.value) > max)
         return `${name} must be in the range ${min} to ${max} inclusive.`
     }
     return undefined

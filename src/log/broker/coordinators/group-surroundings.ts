@@ -22,6 +22,10 @@ export function groupConfig(config: BrokerConfig, settings: GroupSettings): Grou
       mayDowngrade: policy === 'bidirectional' || policy === 'downgrade',
       ofGroup: (groupId) => settings.timesOf(groupId, 'consumer'),
     },
+    streams: {
+      maxSize: config['group.streams.max.size'],
+      ofGroup: (groupId) => settings.streamsSettings(groupId),
+    },
     share: {
       maxSize: config['group.share.max.size'],
       ofGroup: (groupId) => settings.timesOf(groupId, 'share'),

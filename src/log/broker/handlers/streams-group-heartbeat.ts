@@ -31,7 +31,7 @@ export const handleStreamsGroupHeartbeat: Handler<
   })
   if (topicsToCreate.length === 0) return answer
   const problem = createInternalTopics(topicsToCreate, context)
-  return problem === undefined ? answer : { ...answer, status: withDetail(answer.status ?? [], problem) }
+  return problem === undefined ? answer : { ...answer, status: withDetail(answer.status, problem) }
 }
 
 function refusalOf(
@@ -100,6 +100,7 @@ function refused(
     memberEpoch: 0,
     heartbeatIntervalMs: 0,
     taskOffsetIntervalMs: 0,
+    status: [],
     endpointInformationEpoch: 0,
   }
 }

@@ -3,10 +3,10 @@
  * `restore` and the readers decides, and returns records for the log. See `coordinator-record.ts` for the contract and
  * `consumer-group.ts` for what is durable and what is not.
  */
-import { assert } from '../../../base/assert.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
 import type { Instant, SnapshotPiece } from '../coordinator-record.ts'
-import { ConsumerGroup, isSameCommit, putOffset, removeOffset, type Waiter } from './consumer-group.ts'
+import { applyRecord, type RecordPosition } from './apply-record.ts'
+import { ConsumerGroup, putOffset, type Waiter } from './consumer-group.ts'
 import {
   heartbeatAsClassic,
   joinAsClassic,
@@ -19,8 +19,7 @@ import {
   type ConsumerHeartbeatRequest,
   type ConsumerHeartbeatResult,
 } from './consumer/consumer-heartbeat.ts'
-import { ConsumerMembership, membershipTombstones } from './consumer/consumer-membership.ts'
-import type { ConsumerRecord } from './consumer/consumer-record.ts'
+import { membershipTombstones } from './consumer/consumer-membership.ts'
 import { describeConsumerGroup, type DescribedConsumerGroup } from './consumer/describe-consumer-group.ts'
 import { expireMembers, renewDeadlines } from './consumer/member-expiry.ts'
 import { describeClassicGroup, type DescribedGroup } from './describe-classic-group.ts'
@@ -52,15 +51,15 @@ import { ShareGroups } from './share/share-groups.ts'
 import type { ShareHeartbeatRequest } from './share/share-heartbeat.ts'
 import { isShareRecord } from './share/share-record.ts'
 import { answerJoin, answerSync, prepareRebalance } from './rebalance.ts'
-
-/** Where a record lies in the log, and the transaction it belongs to. */
-export interface RecordPosition {
-  readonly offset: number
-  /** The producer's id when the record is part of a transaction. */
-  readonly producerId: number | undefined
-  /** More records of the same decision follow: a group is not forgotten for having nothing in between. */
-  readonly more?: boolean
-}
+import { describeStreamsGroup, type DescribedStreamsGroup } from './streams/describe-streams-group.ts'
+import { nextStreamsTickMs, renewStreamsDeadlines, tickStreamsGroup } from './streams/streams-fence.ts'
+import {
+  refuseStreams,
+  streamsHeartbeat,
+  type StreamsHeartbeatRequest,
+  type StreamsHeartbeatResult,
+} from './streams/streams-heartbeat.ts'
+import { streamsTombstones } from './streams/streams-membership.ts'
 
 export interface GroupListing {
   readonly groupId: string
@@ -104,8 +103,11 @@ export class GroupCoordinator {
       joinAsClassic(step, request, waiter)
       return onlyIfAccepted(effects)
     }
+    if (group.streams !== undefined && group.streams.members.size > 0)
+      return refuse(ErrorCode.INCONSISTENT_GROUP_PROTOCOL)
     // A group that nobody is in takes on the protocol of who comes next.
     if (group.consumer !== undefined) effects.records.push(...membershipTombstones(group.id, group.consumer))
+    if (group.streams !== undefined) effects.records.push(...streamsTombstones(group.id, group.streams))
     membership.join(step, request, waiter)
     this.#forgetIfIdle(group)
     return effects
@@ -136,6 +138,24 @@ export class GroupCoordinator {
 
   describeShareGroup(groupId: string): DescribedShareGroup {
     return this.shares.describe(groupId, this.#groups.has(groupId))
+  }
+
+  /** StreamsGroupHeartbeat; the result is to be sent when the effects have been carried out. */
+  streamsHeartbeat(
+    request: StreamsHeartbeatRequest,
+    now: Instant,
+  ): { result: StreamsHeartbeatResult; effects: GroupEffects } {
+    if (this.shares.has(request.groupId)) {
+      const message = `Group ${request.groupId} is not a streams group.`
+      return { result: refuseStreams(ErrorCode.GROUP_ID_NOT_FOUND, message), effects: noEffects() }
+    }
+    const known = this.#groups.get(request.groupId)
+    const group = known ?? new ConsumerGroup(request.groupId)
+    const step = this.#step(group, now)
+    const result = streamsHeartbeat(step, request, known !== undefined)
+    if (result.errorCode !== ErrorCode.NONE) return { result, effects: noEffects() }
+    this.#groups.set(group.id, group)
+    return { result, effects: step.effects }
   }
 
   sync(request: SyncRequest, waiter: Waiter, now: Instant): GroupEffects {
@@ -192,6 +212,7 @@ export class GroupCoordinator {
   nextTickMs(groupId: string): number {
     const group = this.#groups.get(groupId)
     if (group === undefined) return this.shares.nextTickMs(groupId)
+    if (group.streams !== undefined) return nextStreamsTickMs(group)
     return group.consumer === undefined ? membership.nextTickMs(group) : group.deadlines.next()
   }
 
@@ -203,7 +224,8 @@ export class GroupCoordinator {
       return effects
     }
     const step = this.#step(group, now, effects)
-    if (group.consumer === undefined) membership.tick(step)
+    if (group.streams !== undefined) tickStreamsGroup(step)
+    else if (group.consumer === undefined) membership.tick(step)
     else expireMembers(step)
     this.#forgetIfIdle(group)
     return effects
@@ -218,7 +240,7 @@ export class GroupCoordinator {
     const group = this.#groups.get(groupId)
     if (group === undefined) return effects
     const step = this.#step(group, now, effects)
-    if (group.consumer !== undefined) {
+    if (group.consumer !== undefined || group.streams !== undefined) {
       group.topicsSeen = undefined
       // Somebody who was about to turn it into one of the classic protocol.
       for (const member of group.members.values())
@@ -307,6 +329,12 @@ export class GroupCoordinator {
     return { ...described, errorMessage: `Group ${groupId} is not a consumer group.` }
   }
 
+  describeStreamsGroup(groupId: string): DescribedStreamsGroup {
+    const described = describeStreamsGroup(groupId, this.#groups.get(groupId), this.#surroundings)
+    if (!this.shares.has(groupId)) return described
+    return { ...described, errorMessage: `Group ${groupId} is not a streams group.` }
+  }
+
   /** A group of the classic protocol as DescribeGroups shows it. */
   describe(groupId: string): DescribedGroup {
     const described = describeClassicGroup(groupId, this.#groups.get(groupId))
@@ -317,9 +345,9 @@ export class GroupCoordinator {
   list(): GroupListing[] {
     const groups = Array.from(this.#groups.values(), (group) => ({
       groupId: group.id,
-      protocolType: group.consumer === undefined ? (group.protocolType ?? '') : 'consumer',
+      protocolType: group.type === 'classic' ? (group.protocolType ?? '') : group.type,
       groupState: group.shownState,
-      groupType: group.consumer === undefined ? 'classic' : 'consumer',
+      groupType: group.type,
     }))
     return [...groups, ...this.shares.list()]
   }
@@ -364,39 +392,12 @@ export class GroupCoordinator {
     }
     const group = this.#groups.get(record.groupId) ?? new ConsumerGroup(record.groupId)
     this.#groups.set(group.id, group)
-    if (record.kind === 'membership') {
-      group.stored = record.value ?? undefined
-    } else if (record.kind !== 'offset') {
-      applyToConsumerGroup(group, record)
-    } else if (position.producerId !== undefined) {
-      assert(record.value !== null, 'a transaction does not delete offsets')
-      this.#applyPending(group, position.producerId, {
-        ...record,
-        value: { ...record.value, recordOffset: position.offset },
-      })
-    } else if (record.value === null) {
-      removeOffset(group.offsets, record.topic, record.partition)
-    } else {
-      const present = group.offsets.get(record.topic)?.get(record.partition)
-      // What a snapshot repeats is no newer for it: power may go before it has repeated the pending offset, too.
-      const recordOffset =
-        present !== undefined && isSameCommit(present, record.value) ? present.recordOffset : position.offset
-      putOffset(group.offsets, record.topic, record.partition, { ...record.value, recordOffset })
+    applyRecord(group, record, position)
+    if (record.kind === 'offset' && position.producerId !== undefined) {
+      const groups = this.#openTransactions.get(position.producerId) ?? new Set()
+      this.#openTransactions.set(position.producerId, groups.add(group))
     }
     if (position.more !== true) this.#forgetIfIdle(group)
-  }
-
-  #applyPending(
-    group: ConsumerGroup,
-    producerId: number,
-    { topic, partition, value }: { topic: string; partition: number; value: Parameters<typeof putOffset>[3] },
-  ): void {
-    let offsets = group.pendingOffsets.get(producerId)
-    if (offsets === undefined) group.pendingOffsets.set(producerId, (offsets = new Map()))
-    putOffset(offsets, topic, partition, value)
-    let groups = this.#openTransactions.get(producerId)
-    if (groups === undefined) this.#openTransactions.set(producerId, (groups = new Set()))
-    groups.add(group)
   }
 
   /** A transaction's marker has reached this partition: its offsets become visible, or vanish. */
@@ -422,7 +423,8 @@ export class GroupCoordinator {
   /** Ends a replay: groups with members wait one session for them. */
   restore(now: Instant): string[] {
     for (const group of this.#groups.values()) {
-      if (group.consumer === undefined) group.restore(now.monotonicMs)
+      if (group.streams !== undefined) renewStreamsDeadlines(this.#step(group, now))
+      else if (group.consumer === undefined) group.restore(now.monotonicMs)
       else renewDeadlines(this.#step(group, now), 'all')
     }
     return [...this.#groups.keys(), ...this.shares.restore(now)]
@@ -442,7 +444,7 @@ export class GroupCoordinator {
   get sizeRecords(): number {
     let size = this.shares.sizeRecords
     for (const group of this.#groups.values()) {
-      size += 1 + 3 * (group.consumer?.members.size ?? 0)
+      size += 1 + 3 * (group.consumer?.members.size ?? group.streams?.members.size ?? 0)
       for (const partitions of group.offsets.values()) size += partitions.size
     }
     return size
@@ -455,17 +457,6 @@ export class GroupCoordinator {
   #forgetIfIdle(group: ConsumerGroup): void {
     if (group.isForgettable) this.#groups.delete(group.id)
   }
-}
-
-/** The group becomes one of the consumer protocol with its first record, and ceases to be with the tombstone of its epoch. */
-function applyToConsumerGroup(group: ConsumerGroup, record: ConsumerRecord): void {
-  if (record.kind === 'group-epoch' && record.value === null) {
-    group.consumer = undefined
-    return
-  }
-  if (group.consumer === undefined && record.value === null) return
-  group.consumer ??= new ConsumerMembership()
-  group.consumer.apply(record)
 }
 
 /** A refused JoinGroup changes nothing, whatever was decided before it was refused. */

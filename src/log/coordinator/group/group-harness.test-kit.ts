@@ -29,6 +29,19 @@ export const CONFIG: GroupConfig = {
     mayDowngrade: true,
     ofGroup: () => ({ sessionTimeoutMs: 10_000, heartbeatIntervalMs: 1_000, assignmentIntervalMs: 0 }),
   },
+  streams: {
+    maxSize: 5,
+    ofGroup: () => ({
+      sessionTimeoutMs: 10_000,
+      heartbeatIntervalMs: 1_000,
+      assignmentIntervalMs: 0,
+      initialRebalanceDelayMs: 0,
+      standbyReplicas: 0,
+      rackAwareTags: [],
+      taskOffsetIntervalMs: 60_000,
+      acceptableRecoveryLag: 10_000,
+    }),
+  },
   share: {
     maxSize: 5,
     ofGroup: () => ({ sessionTimeoutMs: 10_000, heartbeatIntervalMs: 1_000, assignmentIntervalMs: 0 }),

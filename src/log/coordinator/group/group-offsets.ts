@@ -11,6 +11,8 @@ import { membershipTombstones } from './consumer/consumer-membership.ts'
 import { consumerCommitError, consumerFetchError } from './consumer/consumer-offsets.ts'
 import type { TopicsView } from './consumer/topics-view.ts'
 import type { GroupRecord } from './group-record.ts'
+import { streamsCommitError, streamsFetchError } from './streams/streams-offsets.ts'
+import { streamsTombstones } from './streams/streams-membership.ts'
 import { identityError, type GroupConfig, type GroupStep, type MemberIdentity } from './group-step.ts'
 
 export interface OffsetCommitRequest extends MemberIdentity {
@@ -60,6 +62,7 @@ export function commitError(
       { ...request, memberEpoch: generationId, transactional },
       topics,
     )
+  if (group.streams !== undefined) return streamsCommitError(group.streams, request, transactional)
   if (generationId < 0 && group.state === 'Empty') return ErrorCode.NONE
   if (generationId >= 0 || memberId !== '' || groupInstanceId !== null) {
     const identity = identityError(group, request)
@@ -127,6 +130,7 @@ export interface OffsetReader {
 
 /** Whether the group shows its offsets to this reader. */
 export function fetchError(group: ConsumerGroup | undefined, reader: OffsetReader): ErrorCode {
+  if (group?.streams !== undefined) return streamsFetchError(group.streams, reader)
   return group?.consumer === undefined ? ErrorCode.NONE : consumerFetchError(group.consumer, reader)
 }
 
@@ -220,14 +224,14 @@ function keepingGroup(group: ConsumerGroup, gone: readonly GroupRecord[]): reado
 
 /** Tombstones for what a group without members is besides its offsets. */
 function forgetMembership({ group, effects }: Pick<GroupStep, 'group' | 'effects'>): void {
-  if (group.consumer === undefined)
-    effects.records.push({ kind: 'membership', groupId: group.id, value: null })
-  else effects.records.push(...membershipTombstones(group.id, group.consumer))
+  if (group.consumer !== undefined) effects.records.push(...membershipTombstones(group.id, group.consumer))
+  else if (group.streams !== undefined) effects.records.push(...streamsTombstones(group.id, group.streams))
+  else effects.records.push({ kind: 'membership', groupId: group.id, value: null })
 }
 
 /** Tombstones for offsets of a topic that is gone, or, without `topic`, for what has outlived its retention (KIP-211). */
 export function expireOffsets({ group, config, now, effects }: GroupStep, deletedTopic?: string): void {
-  const settled = group.state === 'Stable' || group.consumer !== undefined
+  const settled = group.state === 'Stable' || group.consumer !== undefined || group.streams !== undefined
   const subscribed = settled ? group.subscribedTopics() : undefined
   let kept = 0
   const gone: GroupRecord[] = []
@@ -251,8 +255,8 @@ export function expireOffsets({ group, config, now, effects }: GroupStep, delete
 }
 
 /** Whether something of the group besides its offsets is stored. */
-function hasMembership({ stored, consumer }: ConsumerGroup): boolean {
-  return stored !== undefined || consumer !== undefined
+function hasMembership({ stored, consumer, streams }: ConsumerGroup): boolean {
+  return stored !== undefined || consumer !== undefined || streams !== undefined
 }
 
 function isExpired(options: {

@@ -7,6 +7,12 @@ import {
   type ConsumerRecord,
 } from './consumer/consumer-record.ts'
 import {
+  decodeStreamsRecord,
+  encodeStreamsRecord,
+  isStreamsRecord,
+  type StreamsRecord,
+} from './streams/streams-record.ts'
+import {
   decodeShareRecord,
   encodeShareRecord,
   isShareRecord,
@@ -15,11 +21,12 @@ import {
 
 /**
  * A record of `__consumer_offsets`: a committed offset, the membership of a group of the classic protocol, or a part of
- * one of the consumer protocol or of a share group. A null value is a tombstone.
+ * one of the consumer protocol, of a share group or of a streams group. A null value is a tombstone.
  */
 export type GroupRecord =
   | ConsumerRecord
   | ShareRecord
+  | StreamsRecord
   | {
       readonly kind: 'offset'
       readonly groupId: string
@@ -73,6 +80,7 @@ const MEMBERSHIP_VALUE_VERSION = 3
 /** Encodes in the formats that Kafka's own tools print: OffsetCommitValue v3 (v1 with an expiry), GroupMetadataValue v3. */
 export function encodeGroupRecord(record: GroupRecord): StoredRecord {
   if (isShareRecord(record)) return encodeShareRecord(record)
+  if (isStreamsRecord(record)) return encodeStreamsRecord(record)
   if (record.kind !== 'offset' && record.kind !== 'membership') return encodeConsumerRecord(record)
   const key = new ByteWriter(64)
   if (record.kind === 'offset') {
@@ -122,8 +130,8 @@ function encodeMembership(value: MembershipValue): Buffer {
 }
 
 /**
- * Reads every version that Kafka has written, so that a directory can be carried over. Records of other kinds (those
- * of streams groups) give undefined.
+ * Reads every version that Kafka has written, so that a directory can be carried over. Records of other kinds give
+ * undefined.
  */
 export function decodeGroupRecord(stored: StoredRecord): GroupRecord | undefined {
   const key = new ByteReader(stored.key)
@@ -142,7 +150,11 @@ export function decodeGroupRecord(stored: StoredRecord): GroupRecord | undefined
     }
     default: {
       const value = stored.value && new ByteReader(stored.value)
-      return decodeShareRecord(version, key, value) ?? decodeConsumerRecord(version, key, value)
+      return (
+        decodeShareRecord(version, key, value) ??
+        decodeStreamsRecord(version, key, value) ??
+        decodeConsumerRecord(version, key, value)
+      )
     }
   }
 }

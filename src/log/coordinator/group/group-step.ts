@@ -13,6 +13,7 @@ export interface GroupConfig {
   readonly offsetsRetentionMs: number
   readonly maxOffsetMetadataBytes: number
   readonly consumer: ConsumerProtocolConfig
+  readonly streams: StreamsProtocolConfig
   readonly share: ShareProtocolConfig
 }
 
@@ -21,6 +22,25 @@ export interface ShareProtocolConfig {
   readonly maxSize: number
   /** What a group's own configuration may change. */
   ofGroup(groupId: string): ConsumerGroupTimes
+}
+
+/** Kafka's settings for streams groups (`group.streams.…`). */
+export interface StreamsProtocolConfig {
+  readonly maxSize: number
+  /** What a group's own configuration may change. */
+  ofGroup(groupId: string): StreamsGroupSettings
+}
+
+export interface StreamsGroupSettings extends ConsumerGroupTimes {
+  /** How long a group that was empty waits for more members before anybody is assigned anything. */
+  readonly initialRebalanceDelayMs: number
+  /** How many standby tasks each task with state has. */
+  readonly standbyReplicas: number
+  /** Client tags that members have to have. */
+  readonly rackAwareTags: readonly string[]
+  /** How often members tell how far the state of their tasks is, and from which lag on it is. */
+  readonly taskOffsetIntervalMs: number
+  readonly acceptableRecoveryLag: number
 }
 
 /** Kafka's settings for groups of the consumer protocol (`group.consumer.…`). */

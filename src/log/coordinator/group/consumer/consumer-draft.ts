@@ -1,6 +1,7 @@
 import type { GroupRecord } from '../group-record.ts'
 import type { GroupStep } from '../group-step.ts'
 import { isShareRecord } from '../share/share-record.ts'
+import { isStreamsRecord } from '../streams/streams-record.ts'
 import { ConsumerMembership } from './consumer-membership.ts'
 
 /**
@@ -27,7 +28,8 @@ export class ConsumerDraft {
   emit(...records: readonly GroupRecord[]): void {
     for (const record of records) {
       this.step.effects.records.push(record)
-      if (record.kind === 'offset' || record.kind === 'membership' || isShareRecord(record)) continue
+      if (record.kind === 'offset' || record.kind === 'membership') continue
+      if (isShareRecord(record) || isStreamsRecord(record)) continue
       if (!this.#isCopy) this.#membership = this.#membership.copy()
       this.#isCopy = true
       this.#membership.apply(record)

@@ -77,7 +77,7 @@ export interface StreamsHeartbeatResult {
   readonly heartbeatIntervalMs: number
   readonly taskOffsetIntervalMs: number
   readonly acceptableRecoveryLag: number
-  readonly status: readonly Status[] | null
+  readonly status: readonly Status[]
   /** Null: as before. */
   readonly activeTasks: readonly ListedTasks[] | null
   readonly standbyTasks: readonly ListedTasks[] | null
@@ -148,15 +148,17 @@ function heartbeat(draft: StreamsDraft, request: StreamsHeartbeatRequest): Strea
   const before = found.member
   const value = changed(before.value, request)
   const isNew = !draft.membership.members.has(memberId)
-  if (isNew || !sameMember(before.value, value))
-    draft.emit({ kind: 'streams-member', groupId, memberId, value })
+  const isChanged = isNew || !sameMember(before.value, value)
+  if (isChanged) draft.emit({ kind: 'streams-member', groupId, memberId, value })
   const topologyProblem = takeTopology(draft, request.topology)
   if (topologyProblem !== undefined) return topologyProblem
   const topology = configured(draft)
   const tasksProblem = topology.problem === undefined ? problemWithTasks(request, topology) : undefined
   if (tasksProblem !== undefined) return refuseStreams(ErrorCode.INVALID_REQUEST, tasksProblem)
 
-  raiseStreamsEpoch(draft, topology, isNew || changesAssignment(before.value, value))
+  // A static member that came back is not assigned anything else for a new host alone.
+  const isStatic = request.instanceId !== null && !isNew
+  raiseStreamsEpoch(draft, topology, isStatic ? changesAssignment(before.value, value) : isChanged)
   const settings = step.config.streams.ofGroup(groupId)
   const { streamsVolatile } = group
   if (wasEmpty && settings.initialRebalanceDelayMs > 0)
@@ -410,7 +412,7 @@ const NOTHING_TOLD = {
   heartbeatIntervalMs: 0,
   taskOffsetIntervalMs: 0,
   acceptableRecoveryLag: -1,
-  status: null,
+  status: [],
   activeTasks: null,
   standbyTasks: null,
   warmupTasks: null,
