@@ -8,7 +8,13 @@
 import { messageOf } from '../../../base/millrace-error.ts'
 import type { AcquiredRange, FetchedBatch, SharePartition } from '../../coordinator/share/share-partition.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
-import { isControl, isTransactional, readBatchHeader, splitBatches } from '../../protocol/record-batch.ts'
+import {
+  isControl,
+  isTransactional,
+  readBatchHeader,
+  readControlType,
+  splitBatches,
+} from '../../protocol/record-batch.ts'
 import type { PartitionLog, ReadResult } from '../../storage/partition-log.ts'
 import type { RequestContext } from '../services.ts'
 import { sharedLog, type ShareMember } from './share-acknowledgements.ts'
@@ -247,16 +253,21 @@ function nothing(shared: SharedPartition, errorCode: ErrorCode): FetchedShare {
 /** The batches that were read and are on the device. */
 function batchesOf(read: DataRead, durableOffset: number): FetchedBatch[] {
   const batches: FetchedBatch[] = []
+  const aborted = (read.abortedTransactions ?? []).toSorted(
+    (one, other) => one.firstOffset - other.firstOffset,
+  )
+  /** Whose transactional batches are dropped, until the marker that ends the transaction. */
+  const aborting = new Set<number>()
   for (const batch of splitBatches(read.records)) {
     const { baseOffset, lastOffsetDelta, attributes, producerId } = readBatchHeader(batch, 0)
     const lastOffset = baseOffset + lastOffsetDelta
     if (lastOffset >= durableOffset) break
-    const isAborted = (): boolean =>
-      isTransactional(attributes) &&
-      read.abortedTransactions?.some(
-        (aborted) => aborted.producerId === producerId && aborted.firstOffset <= baseOffset,
-      ) === true
-    batches.push({ firstOffset: baseOffset, lastOffset, isSkipped: isControl(attributes) || isAborted() })
+    while (aborted.length > 0 && aborted[0]!.firstOffset <= lastOffset)
+      aborting.add(aborted.shift()!.producerId)
+    const isMarker = isControl(attributes)
+    if (isMarker && readControlType(batch) === 'abort') aborting.delete(producerId)
+    const isAborted = isTransactional(attributes) && aborting.has(producerId)
+    batches.push({ firstOffset: baseOffset, lastOffset, isSkipped: isMarker || isAborted })
   }
   return batches
 }
