@@ -88,6 +88,17 @@ class TransactionalWriter<T> implements SinkWriter<T> {
   #committing: Promise<void> = Promise.resolve()
 
   constructor(options: KafkaSinkOptions<T>, context: SinkContext) {
+    // Its one transaction would stay open until its time is over, and be aborted then.
+    if (context.output?.commits === false) {
+      throw new MillraceError({
+        code: 'MR_JOB_INVALID',
+        job: context.job,
+        step: context.step,
+        topic: options.topic,
+        message: 'the step writes exactly once, which checkpoints commit, and the job takes none.',
+        fix: "Let the job take checkpoints, or give the step guarantee: 'at-least-once'.",
+      })
+    }
     this.#options = options
     this.#context = context
     this.#prefix = `millrace.${context.job}.${context.step}`

@@ -13,8 +13,10 @@ import { createProducer } from '../../log/client/producer.ts'
 import { listOpenTransactions } from '../../log/client/transaction-admin.ts'
 import type { SinkContext } from '../../stream/connector/sink.ts'
 import { job } from '../../stream/graph/job.ts'
+import type { Job } from '../../stream/graph/plan.ts'
 import { runJob } from '../../stream/runtime/run-job.ts'
 import { nodeWorld } from '../../world/node.ts'
+import { generator } from '../generator/generator.ts'
 import { json, kafka } from './index.ts'
 
 const world = nodeWorld()
@@ -104,6 +106,22 @@ test('a record that cannot be decoded fails the job and names topic, partition a
     run.ended,
     /MR_BAD_RECORD .*job failing.*step in.*topic bad-in.*partition 0.*offset 1.*not JSON/,
   )
+})
+
+test('a job without checkpoints cannot write exactly once', async () => {
+  const withoutCommits = (guarantee: 'exactly-once' | 'at-least-once'): Job =>
+    job('without-commits', (flow) => {
+      flow
+        .source('in', generator({ count: 10, generate: (n) => n }))
+        .sink('out', kafka({ topic: 'without-commits', value: json(), guarantee }))
+    })
+  await assert.rejects(
+    runJob(withoutCommits('exactly-once'), { log, checkpoint: false }),
+    /MR_JOB_INVALID .*step out.*topic without-commits.*checkpoints/,
+  )
+  const run = await runJob(withoutCommits('at-least-once'), { log, checkpoint: false })
+  await run.ended
+  assert.equal((await committed('without-commits')).length, 10)
 })
 
 test('… or goes to the dead-letter topic with where it stood and why', async () => {
