@@ -40,7 +40,9 @@ export function pushSource<T>(options: { readonly capacity?: number } = {}): Pus
 
 /**
  * Reads an async (or plain) iterable: a generator function, a Node stream, anything with `for await`. It is pulled
- * ahead of the job by at most `capacity` events (default 1,024). Give a function when the job shall be startable twice.
+ * ahead of the job by at most `capacity` events (default 1,024). A function is
+ * called when the job begins. Like what is pushed, events are given once: restarts go on where they were, and a job that is run
+ * a second time gets none, so make a new one of it.
  */
 export function fromAsyncIterable<T>(
   events: AsyncIterable<T> | Iterable<T> | (() => AsyncIterable<T> | Iterable<T>),
