@@ -47,6 +47,8 @@ export class PartitionFiles {
   #preparedBytes = 0
   /** A failed write left bytes behind the end of the active segment that could not be cut. */
   #rubbish = false
+  /** No more batches come. */
+  #finished = false
 
   constructor(options: {
     readonly context: PartitionContext
@@ -180,7 +182,7 @@ export class PartitionFiles {
     this.#preparedMs = nowMs
     this.#preparedBytes = active.sizeBytes
     // Less than nothing: another segment has begun since.
-    if (sinceLastMs > SYNCS_FOLLOW_MS || bytes <= 0) return
+    if (this.#finished || sinceLastMs > SYNCS_FOLLOW_MS || bytes <= 0) return
     const wanted = Math.min(ROOM_BYTES_MAX, Math.max(ROOM_BYTES_MIN, ROOM_SYNCS * bytes))
     active.makeRoom(Math.min(wanted, this.#config().segmentBytes - active.sizeBytes))
   }
@@ -230,6 +232,7 @@ export class PartitionFiles {
     if (this.#rubbish) this.#cutRubbish()
     this.snapshots.take(endOffset, this.#producers)
     const { active } = this.segments
+    this.#finished = true
     active.cutRoom()
     active.seal()
     this.#directoryDirty = true

@@ -41,6 +41,16 @@ describe('room for batches to come', () => {
     })
   })
 
+  it('is not made by the last sync, which brings what nobody has waited for to the device', async () => {
+    const { simulation, machine } = simulatedWorld()
+    await simulation.run(async () => {
+      const { directory, log } = await syncedOneByOne(machine)
+      appendValues(log, 'x'.repeat(fileBytes(machine)))
+      await directory.close()
+      assert.equal(fileBytes(machine), log.sizeBytes)
+    })
+  })
+
   it('is not made where syncs are rare', async () => {
     const { simulation, machine } = simulatedWorld()
     await simulation.run(async () => {

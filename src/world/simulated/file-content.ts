@@ -45,12 +45,14 @@ export class FileContent {
 
   /**
    * A sync of all writes before `newest` ended. When it failed they are dropped: the operating system marks such pages
-   * clean, so that they read well, no later sync writes them, and the next power loss takes them.
+   * clean, so that they read well, no later sync writes them, and the next power loss takes them. Where a file was cut
+   * stands in the file system's journal, which such an error leaves whole.
    */
   settle(newest: number, outcome: 'synced' | 'failed'): void {
     const writes = this.#pending.splice(0, Math.max(0, newest - this.#settled))
     this.#settled += writes.length
-    if (outcome === 'synced') for (const write of writes) apply(this.#durable, write)
+    for (const write of writes)
+      if (outcome === 'synced' || write.kind === 'truncate') apply(this.#durable, write)
   }
 
   /** The content after a power loss. `torn`: of the writes after the surviving prefix, any sectors may be there. */

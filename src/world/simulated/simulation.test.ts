@@ -258,6 +258,21 @@ describe('simulated disk', () => {
     })
   })
 
+  it('a failed sync leaves a file cut where it was cut', async () => {
+    const { simulation, machine } = simulatedWorld()
+    await simulation.run(async () => {
+      const file = machine.world.disk.open('/f', { create: true })
+      await machine.world.disk.syncDirectory('/')
+      file.write([Buffer.from('first, second')], 0)
+      await file.sync()
+      file.truncate(5)
+      machine.disk.conditions.syncFailureChance = 1
+      await assert.rejects(file.sync(), /MR_DISK_IO/)
+      machine.losePower({ unsynced: 'none' })
+      assert.equal(readText(machine.world.disk, '/f'), 'first')
+    })
+  })
+
   it('a full disk takes what fits, says so, and works again when something was removed', async () => {
     const { machine } = simulatedWorld({ disk: { capacityBytes: 1000 } })
     const { disk } = machine.world
