@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { decodeJson, encodeJson } from '../state/json-codec.ts'
 import { jsonFields } from './json-fields.ts'
 
 const decoder = jsonFields({ id: 'integer', ratio: 'number', name: 'string', ok: 'boolean', note: 'string?' })
@@ -79,4 +80,11 @@ for (const [why, text, message] of [
 
 test('a kind that does not exist is a configuration error', () => {
   assert.throws(() => jsonFields({ id: 'long' as 'integer' }), { code: 'MR_BAD_FIELDS' })
+})
+
+test('values are plain objects, which state keeps', () => {
+  const source = Buffer.from('{"id":1,"ratio":2,"name":"n","ok":true,"note":"x"}')
+  const value = decoder.decode(source, 0, source.length)
+  assert.deepEqual(value, { id: 1, ratio: 2, name: 'n', ok: true, note: 'x' })
+  assert.deepEqual(decodeJson(encodeJson(value)), value)
 })

@@ -1,7 +1,7 @@
 /**
  * JSON objects of which a job needs a few fields. `JSON.parse` builds every field and every string of every record;
- * this format scans the bytes once, and makes only what was asked for: instances of one class generated for the
- * fields, so that all events of a source have one shape and every field one number representation.
+ * this format scans the bytes once, and makes only what was asked for: plain objects from one constructor generated for
+ * the fields, so that all events of a source have one shape and every field one number representation.
  *
  * The scanner is generated (`new Function`) from the fields' names, never from data. It expects a record's wanted
  * fields in the order of the record before, which is how serializers write them, and looks them up when they are not.
@@ -79,9 +79,11 @@ function compile(fields: FieldKinds): (source: Buffer, start: number, end: numbe
   })
   const scan = new JsonScanner(names)
   const body = `
-    class Fields { constructor(${parsed.map((f) => f.local).join(', ')}) { ${parsed
+    function Fields(${parsed.map((f) => f.local).join(', ')}) { ${parsed
       .map((f) => `this[${f.name}] = ${f.local};`)
-      .join(' ')} } }
+      .join(' ')} }
+    // Plain objects of one shape: state keeps no instances of classes.
+    Fields.prototype = Object.prototype;
     return function decode(source, start, end) {
       ${parsed.map((f) => `let ${f.local} = ${initial(f.base)}, h${f.local} = false;`).join('\n      ')}
       let more = scan.open(source, start, end);
