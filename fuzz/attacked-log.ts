@@ -1,11 +1,12 @@
 /** The attacked log in a process of its own, as its parent sees it. */
 import { fork, type ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
-import type { FromServer, ServerConfig, ServerMemory, ToServer } from './log-server.ts'
+import type { FromServer, ServerMemory, ServerOptions, ToServer } from './log-server.ts'
 
 export class AttackedLog implements AsyncDisposable {
   readonly host: string
-  readonly port: number
+  /** Of its listeners. */
+  readonly ports: readonly number[]
   /** What it reported as an error, and the first of each kind of warning. */
   readonly reports = new Map<string, string>()
   readonly #child: ChildProcess
@@ -13,31 +14,29 @@ export class AttackedLog implements AsyncDisposable {
   readonly #ended = Promise.withResolvers<void>()
   #stderr = ''
 
-  static start(options: { readonly dataPath: string; readonly config?: ServerConfig }): Promise<AttackedLog> {
-    const child = fork(
-      join(import.meta.dirname, 'log-server.ts'),
-      [options.dataPath, JSON.stringify(options.config ?? {})],
-      {
-        execArgv: ['--expose-gc', '--conditions=millrace-source'],
-        stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
-      },
-    )
+  static start(options: ServerOptions): Promise<AttackedLog> {
+    const child = fork(join(import.meta.dirname, 'log-server.ts'), [JSON.stringify(options)], {
+      execArgv: ['--expose-gc', '--conditions=millrace-source'],
+      stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
+    })
     let said = ''
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       said = (said + text).slice(-4_000)
     })
     return new Promise((resolve, reject) => {
-      child.once('message', (message: FromServer) => {
+      child.on('message', (message: FromServer) => {
         if (message.kind === 'ready') resolve(new AttackedLog(child, message))
-        else reject(new Error(`the log began with ${JSON.stringify(message)}`))
       })
       child.once('exit', (code) => reject(new Error(`the log did not start, exit code ${code}: ${said}`)))
     })
   }
 
-  private constructor(child: ChildProcess, { host, port }: { readonly host: string; readonly port: number }) {
+  private constructor(
+    child: ChildProcess,
+    { host, ports }: { readonly host: string; readonly ports: readonly number[] },
+  ) {
     this.host = host
-    this.port = port
+    this.ports = ports
     this.#child = child
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-4_000)
@@ -50,6 +49,11 @@ export class AttackedLog implements AsyncDisposable {
         this.reports.set(key, `${message.level} ${message.event}: ${message.fields}`)
     })
     child.once('exit', () => this.#ended.resolve())
+  }
+
+  /** Of the first listener. */
+  get port(): number {
+    return this.ports[0]!
   }
 
   get hasEnded(): boolean {

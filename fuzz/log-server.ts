@@ -1,9 +1,9 @@
 /** The process that is attacked: a log on this machine's disk and network, which tells its parent what it reports and needs. */
-import { startBroker } from '../src/log/broker/broker.ts'
+import { type BrokerOptions, startBroker } from '../src/log/broker/broker.ts'
 import { nodeWorld } from '../src/world/node.ts'
 
 export type FromServer =
-  | { readonly kind: 'ready'; readonly host: string; readonly port: number }
+  | { readonly kind: 'ready'; readonly host: string; readonly ports: readonly number[] }
   | { readonly kind: 'report'; readonly level: string; readonly event: string; readonly fields: string }
   | { readonly kind: 'memory'; readonly memory: ServerMemory }
 
@@ -17,17 +17,24 @@ export interface ServerMemory {
 
 export type ToServer = 'memory' | 'memory without collecting' | 'stop'
 
-export type ServerConfig = NonNullable<Parameters<typeof startBroker>[0]['config']>
+export type ServerConfig = NonNullable<BrokerOptions['config']>
 
-const [dataPath = '', config = '{}'] = process.argv.slice(2)
+/** What the process is started with, as JSON. */
+export interface ServerOptions extends Pick<BrokerOptions, 'dataPath' | 'config' | 'listeners'> {}
+
+/** Closing waits two seconds for clients, and then for the disk; after so long it stands still. */
+const STANDS_STILL_MS = 30_000
+
+const { listeners = [{ host: '127.0.0.1', port: 0 }], ...options } = JSON.parse(
+  process.argv[2]!,
+) as ServerOptions
 
 const tell = (message: FromServer): void => void process.send?.(message)
 
 const broker = await startBroker({
   world: nodeWorld(),
-  dataPath,
-  listen: { host: '127.0.0.1', port: 0 },
-  config: JSON.parse(config) as ServerConfig,
+  ...options,
+  listeners,
   report: (level, event, fields) => {
     if (level === 'warn' || level === 'error')
       tell({ kind: 'report', level, event, fields: describe(fields) })
@@ -35,10 +42,22 @@ const broker = await startBroker({
 })
 
 process.on('message', (message: ToServer) => {
-  if (message === 'stop') void broker.close().then(() => process.disconnect?.())
+  if (message === 'stop') void stop()
   else tell({ kind: 'memory', memory: memory(message === 'memory') })
 })
-tell({ kind: 'ready', host: broker.host, port: broker.port })
+tell({ kind: 'ready', host: broker.host, ports: broker.listeners.map(({ port }) => port) })
+
+/** Closes the log, after which nothing may keep the process alive. */
+async function stop(): Promise<void> {
+  let what = 'closing stands still'
+  setTimeout(() => {
+    console.error(`${what}: ${process.getActiveResourcesInfo().join(', ')}`)
+    process.exit(3)
+  }, STANDS_STILL_MS).unref()
+  await broker.close()
+  what = 'it is closed, and something goes on'
+  process.disconnect?.()
+}
 
 function memory(collect: boolean): ServerMemory {
   const { gc } = globalThis
