@@ -1,7 +1,8 @@
 /**
  * The job that has to survive: it reads numbered events and answers each of them in every way that a crash could spoil.
  *
- *   numbers ─┬─▶ copies    `copy of EVENT`                      passed through
+ *   numbers ─┬─▶ (slow)    nothing                              holds the reading up now and then
+ *            ├─▶ copies    `copy of EVENT`                      passed through
  *            └─▶ answers   `count KEY N EVENT`                  keyed state: N counts the key's events
  *                          `sum KEY N`                          N more events, told by a timer of processing time
  *                          `window KEY START N`                 tumbling windows of event time
@@ -12,6 +13,7 @@
  */
 import { count, job, tumbling, value } from 'millrace'
 import { kafka, string } from 'millrace/kafka'
+import { slowSink } from './slow-sink.ts'
 
 export const TOPICS = ['numbers', 'copies', 'answers'] as const
 export const PARTITIONS = 2
@@ -51,6 +53,7 @@ export default job('counting', (flow) => {
   const numbers = flow
     .source('numbers', kafka({ topic: 'numbers', ...common }))
     .eventTime({ at: timeOf, outOfOrdernessMs: 200, idleAfterMs: 500 })
+  numbers.sink('slow', slowSink())
   numbers
     .map((event) => `copy of ${event}`)
     .sink('copies', kafka({ topic: 'copies', key: (copy) => copy, ...common }))
