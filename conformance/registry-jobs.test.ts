@@ -94,7 +94,7 @@ test('records of Python become records for Python and Node, in every language', 
       const to = next[from]
       flow
         .source(`in-${from}`, kafka({ topic: `in-${from}`, value: orders[from], until: 'end' }))
-        .map(({ id, cents, rate, tags, state, note }) => ({
+        .map(({ id, cents, rate, tags, state, note }): Paid => ({
           ...{ id, total: cents * rate, tags: [...tags, state] },
           source: `${from} ${note ?? 'none'}`.replace(/ $/, ' none'),
         }))

@@ -52,7 +52,7 @@ export interface KafkaOptions<T, K = string | Uint8Array> {
 /** A source whose events are made of values and keys. */
 export interface KeyedKafkaOptions<V, K, T> extends Omit<KafkaOptions<V, K>, 'key'> {
   readonly keyFormat: Format<K> | RegistryFormat<K>
-  /** The event of a record; `null` where it has no key. */
+  /** The event of a record; `key` is null where it has none. What it throws makes the record a bad one. */
   readonly event: (value: V, key: K | null) => T
 }
 

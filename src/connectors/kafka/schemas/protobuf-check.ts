@@ -50,7 +50,7 @@ function isOfKind(type: string, value: unknown): boolean {
   const range = INTEGERS.get(type)
   if (range !== undefined) {
     if (typeof value !== 'bigint' && !Number.isSafeInteger(value)) return false
-    const integer = BigInt(value as number | bigint)
+    const integer = value as number | bigint
     return integer >= range[0] && integer <= range[1]
   }
   switch (type) {
@@ -94,21 +94,44 @@ export function usesKind(type: Type, kind: 'bytes' | 'long', seen = new Set<Type
   })
 }
 
-/** Where a decoded message has an integer that a number cannot hold. */
-export function unsafeLong(type: Type, message: object, path = ''): string | undefined {
-  for (const field of type.fieldsArray) {
-    const inner = field.resolvedType instanceof protobuf.Type ? field.resolvedType : undefined
-    if (inner === undefined && !field.long) continue
-    // Not what the prototype holds for those that are absent.
-    if (!Object.hasOwn(message, field.name)) continue
-    const value = (message as Readonly<Record<string, unknown>>)[field.name]
-    const at = `${path}${field.name}`
-    for (const one of field.repeated || field.map ? Object.values(value as object) : [value]) {
-      if (inner !== undefined) {
-        const found = unsafeLong(inner, one as object, `${at}.`)
-        if (found !== undefined) return found
-      } else if (!Number.isSafeInteger(Number(String(one)))) return at
+/** 64-bit integers of decoded messages. */
+interface Long {
+  readonly high: number
+  readonly unsigned: boolean
+}
+
+/** Makes what finds out where a decoded message has an integer that a number cannot hold. */
+export function longCheck(type: Type, made = new Map<Type, LongCheck>()): LongCheck {
+  const known = made.get(type)
+  if (known !== undefined) return known
+  const parts: { readonly field: Field; readonly check: LongCheck | undefined }[] = []
+  const check: LongCheck = (message) => {
+    for (const { field, check: inner } of parts) {
+      // Not what the prototype holds for those that are absent.
+      if (!Object.hasOwn(message, field.name)) continue
+      const value = (message as Readonly<Record<string, unknown>>)[field.name]
+      for (const one of field.repeated || field.map ? Object.values(value as object) : [value]) {
+        if (inner === undefined ? isSafe(one as Long | number) : one === null) continue
+        const found = inner === undefined ? '' : inner(one as object)
+        if (found !== undefined) return found === '' ? field.name : `${field.name}.${found}`
+      }
     }
+    return undefined
   }
-  return undefined
+  made.set(type, check)
+  for (const field of type.fieldsArray) {
+    const { resolvedType, long } = field.resolve()
+    const isMessage = resolvedType instanceof protobuf.Type
+    if (long || (isMessage && usesKind(resolvedType, 'long')))
+      parts.push({ field, check: isMessage ? longCheck(resolvedType, made) : undefined })
+  }
+  return check
+}
+
+type LongCheck = (message: object) => string | undefined
+
+function isSafe(value: Long | number): boolean {
+  if (typeof value === 'number') return Number.isSafeInteger(value)
+  const high = value.unsigned ? value.high >>> 0 : value.high
+  return high < 2 ** 21 && high >= -(2 ** 21)
 }

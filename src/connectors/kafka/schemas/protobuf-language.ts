@@ -5,7 +5,7 @@
  * that are not there are null.
  */
 import protobuf, { type Namespace, type Type } from 'protobufjs'
-import { bigintsAsText, messageFault, unsafeLong, usesKind } from './protobuf-check.ts'
+import { bigintsAsText, longCheck, messageFault, usesKind } from './protobuf-check.ts'
 import type { BodyWriter, DecodeBody, SchemaLanguage, SchemaText } from './schema-language.ts'
 import { HEADER_BYTES, messageIndexBytes, readMessageIndexes, writeHeader } from './wire-format.ts'
 
@@ -62,7 +62,7 @@ function decoder(
 function messageDecoder(type: Type, { longs }: ProtobufLanguageOptions): DecodeBody {
   // Of bytes the library gives views, which are not good for longer than the batch.
   const copies = usesKind(type, 'bytes')
-  const checksLongs = longs === 'number' && usesKind(type, 'long')
+  const unsafeLong = longs === 'number' && usesKind(type, 'long') ? longCheck(type) : undefined
   const conversion = {
     defaults: true,
     enums: String,
@@ -71,7 +71,7 @@ function messageDecoder(type: Type, { longs }: ProtobufLanguageOptions): DecodeB
   return (source, start, end) => {
     const bytes = source.subarray(start, end)
     const message = type.decode(copies ? Buffer.from(bytes) : bytes)
-    const unsafe = checksLongs ? unsafeLong(type, message) : undefined
+    const unsafe = unsafeLong?.(message)
     if (unsafe !== undefined) throw new Error(`${unsafe} is no safe integer (longs: 'bigint' takes it)`)
     return type.toObject(message, conversion)
   }
