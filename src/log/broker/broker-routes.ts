@@ -54,7 +54,7 @@ import { handleDescribeConfigs } from './handlers/describe-configs.ts'
 import { handleDescribeLogDirs } from './handlers/describe-log-dirs.ts'
 import { handleDescribeTopicPartitions } from './handlers/describe-topic-partitions.ts'
 import { handleElectLeaders } from './handlers/elect-leaders.ts'
-import { handleFetch } from './handlers/fetch.ts'
+import { handleFetch, releaseFetch } from './handlers/fetch.ts'
 import { handleGetTelemetrySubscriptions } from './handlers/get-telemetry-subscriptions.ts'
 import { handleIncrementalAlterConfigs } from './handlers/incremental-alter-configs.ts'
 import { handleListOffsets } from './handlers/list-offsets.ts'
@@ -73,7 +73,7 @@ import { CloseConnection, NO_RESPONSE, type Handler } from './services.ts'
 export function brokerRoutes(): readonly Route[] {
   const routes: Route[] = [
     route(produceApi, handleProduce),
-    route(fetchApi, handleFetch),
+    route(fetchApi, handleFetch, releaseFetch),
     route(listOffsetsApi, handleListOffsets),
     route(metadataApi, handleMetadata),
     route(offsetForLeaderEpochApi, handleOffsetForLeaderEpoch),

@@ -330,6 +330,8 @@ export class ServerConnection implements ClientConnection, SaslClient, MemoryOwn
     }
     for (const chunk of outcome) this.#output.push(chunk)
     this.#outputBytes += sizeOf(outcome)
+    // An answer that was waited for is known to a promise that is old, and may be dead, but not collected for long.
+    outcome.length = 0
   }
 
   #flush(): void {

@@ -18,8 +18,8 @@ import {
   NO_RESPONSE,
 } from './services.ts'
 
-/** What becomes of a request: the bytes of its answer, no answer, or the end of the connection. */
-export type Outcome = readonly Buffer[] | typeof NO_RESPONSE | CloseConnection
+/** What becomes of a request: the bytes of its answer (for the taker, who empties it), no answer, or the end of the connection. */
+export type Outcome = Buffer[] | typeof NO_RESPONSE | CloseConnection
 
 const API_VERSIONS_KEY = 18
 
@@ -122,6 +122,7 @@ export class Router {
     const writer = ByteWriter.forFrame()
     encodeResponseHeader(writer, route.api, { apiVersion: version, correlationId })
     route.api.encodeResponse(writer, version, result as never)
+    route.release?.(result as never)
     return writer.frame()
   }
 

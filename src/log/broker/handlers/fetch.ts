@@ -33,6 +33,11 @@ export const handleFetch: Handler<FetchRequest, FetchResponseInput> = (request, 
   return cold === undefined ? serve(fetch, request, plan) : cold.then(() => serve(fetch, request, plan))
 }
 
+/** The records above all: nearly every answer has waited, and kept them until the next collection of the whole heap. */
+export function releaseFetch({ responses }: FetchResponseInput): void {
+  if (responses !== undefined) (responses as TopicResponse[]).length = 0
+}
+
 function serve(
   fetch: Fetch,
   request: FetchRequest,
