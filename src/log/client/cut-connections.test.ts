@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
-import * as net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -9,69 +8,21 @@ import { nodeWorld } from '../../world/node.ts'
 import { type Broker, startBroker } from '../broker/broker.ts'
 import { createTopics } from './admin.ts'
 import { connectClient, type LogClient } from './client.ts'
+import { CuttingProxy } from './cutting-proxy.test-kit.ts'
 import { decodeRecords, Fetcher } from './fetcher.ts'
 import { createProducer } from './producer.ts'
 import { createTransactionalProducer } from './transaction.ts'
 
-/** Stands between client and broker and cuts every connection after some bytes; every second one early among the answers. */
-class CuttingProxy {
-  cuts = 0
-  /** How many bytes a connection may carry; Infinity cuts none. */
-  budget = Infinity
-  readonly #server = net.createServer((socket) => this.#serve(socket))
-  readonly #sockets = new Set<net.Socket>()
-  #target = 0
-  #turn = 0
-
-  async listen(): Promise<number> {
-    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve))
-    return (this.#server.address() as net.AddressInfo).port
-  }
-
-  connectTo(port: number): void {
-    this.#target = port
-  }
-
-  close(): void {
-    for (const socket of this.#sockets) socket.destroy()
-    this.#server.close()
-  }
-
-  #serve(near: net.Socket): void {
-    const far = net.connect(this.#target, '127.0.0.1')
-    const cutAnswers = this.#turn++ % 2 === 0
-    for (const [from, to] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      let carried = 0
-      this.#sockets.add(from)
-      from.on('error', () => undefined)
-      from.on('close', () => {
-        this.#sockets.delete(from)
-        to.destroy()
-      })
-      from.on('data', (chunk: Buffer) => {
-        carried += chunk.length
-        if (carried > (cutAnswers && from === far ? this.budget / 4 : this.budget)) {
-          this.cuts++
-          near.destroy()
-          far.destroy()
-        } else to.write(chunk)
-      })
-    }
-  }
-}
-
 const world = nodeWorld()
-const proxy = new CuttingProxy()
+const proxy = await CuttingProxy.listen()
+proxy.answersShare = 1 / 4
 let directory: string
 let broker: Broker
 let client: LogClient
 
 before(async () => {
   directory = await mkdtemp(join(tmpdir(), 'millrace-cut-'))
-  const port = await proxy.listen()
+  const { port } = proxy
   broker = await startBroker({
     world,
     dataPath: directory,
@@ -85,7 +36,7 @@ before(async () => {
 
 after(async () => {
   await client.close()
-  proxy.close()
+  proxy[Symbol.dispose]()
   await broker.close()
   await rm(directory, { recursive: true })
 })
@@ -108,16 +59,16 @@ const expected = (count: number): number[] => Array.from({ length: count }, (_, 
 test('connections that are cut lose no record, double none and keep the order', async () => {
   await createTopics(client, [{ name: 'cut' }])
   const producer = await createProducer(client, { batchSizeBytes: 300, lingerMs: 0 })
-  proxy.budget = 4_000
+  proxy.budgetBytes = 4_000
   for (let value = 0; value < 1_000; value++)
     producer.send({ topic: 'cut', partition: 0, value: String(value) })
   await producer.flush()
   const before = proxy.cuts
   assert.ok(before >= 3, `${before} cuts`)
-  proxy.budget = 9_000
+  proxy.budgetBytes = 9_000
   assert.deepEqual(await readAll('cut', 1_000), expected(1_000))
   assert.ok(proxy.cuts > before)
-  proxy.budget = Infinity
+  proxy.budgetBytes = Infinity
   await producer.close()
 })
 
@@ -128,7 +79,7 @@ test('transactions get through cut connections, whole', async () => {
     batchSizeBytes: 300,
     lingerMs: 0,
   })
-  proxy.budget = 3_000
+  proxy.budgetBytes = 3_000
   const before = proxy.cuts
   for (let round = 0; round < 10; round++) {
     producer.begin()
@@ -138,7 +89,7 @@ test('transactions get through cut connections, whole', async () => {
     await producer.commit()
   }
   assert.ok(proxy.cuts - before >= 3, `${proxy.cuts - before} cuts`)
-  proxy.budget = Infinity
+  proxy.budgetBytes = Infinity
   producer.close()
   assert.deepEqual(await readAll('cut-txn', 500), expected(500))
 })

@@ -5,11 +5,14 @@ export class CuttingProxy implements Disposable {
   cuts = 0
   /** How many bytes a connection may carry in one direction; Infinity cuts none. */
   budgetBytes = Infinity
+  /** Which part of it every second connection may carry of answers: with less than all of it they are cut among those. */
+  answersShare = 1
   /** Whether connections are refused: the server is away. */
   away = false
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
   #target = 0
+  #turn = 0
 
   private constructor() {
     this.#server = createServer((near) => this.#serve(near))
@@ -50,6 +53,7 @@ export class CuttingProxy implements Disposable {
       return
     }
     const far = connect(this.#target, '127.0.0.1')
+    const cutsAnswers = this.#turn++ % 2 === 0
     for (const [from, to] of [
       [near, far],
       [far, near],
@@ -63,7 +67,8 @@ export class CuttingProxy implements Disposable {
       })
       from.on('data', (chunk: Buffer) => {
         carried += chunk.length
-        if (carried > this.budgetBytes) {
+        const share = cutsAnswers && from === far ? this.answersShare : 1
+        if (carried > share * this.budgetBytes) {
           this.cuts++
           near.destroy()
           far.destroy()
