@@ -5,6 +5,8 @@
  */
 import { WireError } from '../src/base/byte-reader.ts'
 import { ByteReader } from '../src/base/byte-reader.ts'
+import { OtlpMetrics } from '../src/log/broker/telemetry/otlp-metrics.ts'
+import { metricsData } from '../src/log/broker/telemetry/otlp.test-kit.ts'
 import { decodeGroupRecord } from '../src/log/coordinator/group/group-record.ts'
 import { decodeTransactionRecord } from '../src/log/coordinator/transaction/transaction-record.ts'
 import { apis } from '../src/log/protocol/apis.ts'
@@ -97,6 +99,18 @@ const decoders: readonly Decoder[] = [
     name: 'transaction record',
     sample: (random) => Buffer.from([0, random.below(3), 0, 1, 116, ...random.bytes(random.below(60))]),
     decode: (bytes) => void decodeTransactionRecord(split(bytes)),
+  },
+  {
+    name: 'push of metrics',
+    sample: (random) => {
+      const attributes = { node_id: String(random.below(9)) }
+      const kind = random.pick(['gauge', 'sum', 'histogram'] as const)
+      const metric = { name: 'org.apache.kafka.x', kind, value: random.below(1_000), attributes }
+      return metricsData([metric, { ...metric, whole: true }], { group_id: 'g' })
+    },
+    decode: (bytes) => {
+      for (const { points } of new OtlpMetrics(bytes).resources()) Array.from(points)
+    },
   },
   {
     name: 'producer snapshot',

@@ -17,6 +17,7 @@ const mainClasses = {
   'kafka-get-offsets': 'org.apache.kafka.tools.GetOffsetShell',
   'kafka-configs': 'kafka.admin.ConfigCommand',
   'kafka-acls': 'org.apache.kafka.tools.AclCommand',
+  'kafka-client-metrics': 'org.apache.kafka.tools.ClientMetricsCommand',
 } as const
 
 export type KafkaTool = keyof typeof mainClasses

@@ -48,6 +48,15 @@ export class TelemetryServer {
     return errorName(responses[0]!.errorCode)
   }
 
+  /** By the older request, which puts back what it does not name. */
+  async replace(name: string, values: Readonly<Record<string, string>>): Promise<unknown> {
+    const configs = Object.entries(values).map(([key, value]) => ({ name: key, value }))
+    const resources = [{ resourceType: CLIENT_METRICS, resourceName: name, configs }]
+    const { responses } = await this.#client.call(apis.alterConfigs, 2, { resources, validateOnly: false })
+    await sleep(SETTLE_MS)
+    return errorName(responses[0]!.errorCode)
+  }
+
   async describe(name: string, configurationKeys: string[] | null = null): Promise<unknown> {
     const resources = [{ resourceType: CLIENT_METRICS, resourceName: name, configurationKeys }]
     const body = { resources, includeSynonyms: true }
@@ -160,8 +169,19 @@ const SETTINGS: readonly Question[] = [
   ['settings: some', (server) => server.describe('a', ['interval.ms', 'no.such'])],
   ['settings: listed', (server) => server.list(1)],
   ['settings: listed as before', (server) => server.list(0)],
-  ['settings: set one twice', (server) => server.alter('a', [['set', 'metrics', 'b,a,b']])],
+  [
+    'settings: set one twice, with blanks',
+    (server) =>
+      server.alter('a', [
+        ['set', 'metrics', ' b ,a, b'],
+        ['set', 'interval.ms', ' 0500 '],
+        ['set', 'match', ' client_id = x , client_source_port=1'],
+      ]),
+  ],
   ['settings: shown once or twice', (server) => server.describe('a')],
+  ['settings: replace', (server) => server.replace('a', { 'interval.ms': '500' })],
+  ['settings: replace by what is wrong', (server) => server.replace('a', { 'interval.ms': '5' })],
+  ['settings: replaced', (server) => server.describe('a')],
   ['settings: delete an unknown one', (server) => server.alter('a', [['delete', 'no.such', null]])],
   [
     'settings: delete all',

@@ -53,6 +53,16 @@ export function clientRoutes(app: FastifyInstance, logMetrics: () => Promise<Bro
   )
 }
 
-function viewOf({ series: _series, values: _values, attributes, ...client }: PushedClient): object {
-  return { ...client, attributes: Object.fromEntries(attributes) }
+function viewOf({
+  series: _series,
+  values: _values,
+  attributes,
+  sinceLastPushMs,
+  ...client
+}: PushedClient): object {
+  return {
+    ...client,
+    attributes: Object.fromEntries(attributes),
+    sinceLastPushMs: Math.round(sinceLastPushMs),
+  }
 }

@@ -176,13 +176,14 @@ export const TOPIC_ACCESS_CASES: readonly AccessCase[] = [
   },
   ...(
     [
-      [2, 't', 'topic t', TOPIC],
-      [4, '', 'cluster', CLUSTER],
-      [32, 'g', 'group g', GROUP],
+      [2, 't', 'topic t', TOPIC, 'topic t'],
+      [4, '', 'cluster', CLUSTER, 'cluster'],
+      [16, 'm', 'cluster', CLUSTER, 'client metrics m'],
+      [32, 'g', 'group g', GROUP, 'group g'],
     ] as const
-  ).flatMap(([resourceType, resourceName, resource, refused]): AccessCase[] => [
+  ).flatMap(([resourceType, resourceName, resource, refused, what]): AccessCase[] => [
     {
-      name: `DescribeConfigs of ${resource}`,
+      name: `DescribeConfigs of ${what}`,
       rights: [['DESCRIBE_CONFIGS', resource]],
       refused,
       ask: async ({ home }) => {
@@ -191,7 +192,7 @@ export const TOPIC_ACCESS_CASES: readonly AccessCase[] = [
       },
     },
     {
-      name: `AlterConfigs of ${resource}`,
+      name: `AlterConfigs of ${what}`,
       rights: [['ALTER_CONFIGS', resource]],
       refused,
       ask: async ({ home }) => {

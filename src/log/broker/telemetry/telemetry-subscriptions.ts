@@ -152,7 +152,7 @@ export class TelemetrySubscriptions {
     await this.#document.update((content) => {
       const changed = new Map(content)
       if (Object.keys(own).length === 0) changed.delete(name)
-      else changed.set(name, { ...own })
+      else changed.set(name, plain(own))
       return changed
     })
   }
@@ -219,6 +219,16 @@ function problemWithList(name: string, value: string): SettingsProblem | undefin
   return partsOf(value).includes('')
     ? invalid(`Configuration '${name}' values must not be empty.`)
     : undefined
+}
+
+/** Settings as they are shown: numbers plain, lists without blanks and each of their parts once. */
+function plain(own: Own): Own {
+  return Object.fromEntries(
+    Object.entries(own).map(([name, value]) => {
+      const isList = CLIENT_METRICS_SETTINGS.get(name)?.type === 'list'
+      return [name, isList ? [...new Set(partsOf(value))].join(',') : String(Number(value))]
+    }),
+  )
 }
 
 /** A condition of `match` in its parts; undefined when it is none. */
