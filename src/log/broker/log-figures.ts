@@ -81,6 +81,8 @@ function memberCount(groups: GroupService, groupId: string, type: string): numbe
       return groups.describeConsumerGroup(groupId).members.length
     case 'share':
       return groups.describeShareGroup(groupId).members.length
+    case 'streams':
+      return groups.describeStreamsGroup(groupId).members.length
     default:
       return groups.describe(groupId).members.length
   }

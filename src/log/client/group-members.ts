@@ -1,6 +1,10 @@
-/** The members of a group of either protocol, and which partitions each has. */
+/** The members of a group of any protocol, and which partitions each has. */
 import { ByteReader, WireError } from '../../base/byte-reader.ts'
 import { consumerGroupDescribeApi } from '../protocol/apis/consumer-group-describe.ts'
+import {
+  streamsGroupDescribeApi,
+  type StreamsGroupDescribeResponse,
+} from '../protocol/apis/streams-group-describe.ts'
 import { describeGroups, type ListedGroup } from './group-admin.ts'
 import { throwIfError } from './kafka-error.ts'
 import type { LogClient } from './log-client.ts'
@@ -16,7 +20,7 @@ export interface GroupMember {
 
 export interface GroupDescription {
   readonly groupId: string
-  /** `classic`, or `consumer` for the protocol of KIP-848; empty when the broker is too old to tell. */
+  /** `classic`, `consumer` for the protocol of KIP-848, or `streams`; empty when the broker is too old to tell. */
   readonly type: string
   readonly protocolType: string
   readonly state: string
@@ -31,6 +35,7 @@ export interface GroupDescription {
 export async function describeGroup(client: LogClient, listed: ListedGroup): Promise<GroupDescription> {
   const { groupId, type, protocolType } = listed
   if (type.toLowerCase() === 'consumer') return describeConsumerGroup(client, listed)
+  if (type.toLowerCase() === 'streams') return describeStreamsGroup(client, listed)
   const [group] = await describeGroups(client, [groupId])
   return {
     groupId,
@@ -79,6 +84,52 @@ function describeConsumerGroup(client: LogClient, listed: ListedGroup): Promise<
     }
   })
 }
+
+function describeStreamsGroup(client: LogClient, listed: ListedGroup): Promise<GroupDescription> {
+  const { groupId, type, protocolType } = listed
+  return client.retry(async () => {
+    const answer = await client.request(
+      streamsGroupDescribeApi,
+      { groupIds: [groupId], includeAuthorizedOperations: false },
+      { node: { group: groupId } },
+    )
+    const group = answer.groups[0]!
+    if (group.errorCode !== 0) client.forgetCoordinator({ group: groupId })
+    throwIfError(group.errorCode, { doing: `describing the group ${groupId}`, detail: group.errorMessage })
+    return {
+      groupId,
+      type,
+      protocolType,
+      state: group.groupState,
+      assignor: group.assignorName ?? '',
+      epoch: group.groupEpoch,
+      members: group.members.map((member) => ({
+        memberId: member.memberId,
+        instanceId: member.instanceId,
+        clientId: member.clientId,
+        host: member.clientHost.replace(/^\//, ''),
+        partitions: partitionsOfTasks(group, member.assignment.activeTasks),
+      })),
+    }
+  })
+}
+
+/** A task of a subtopology reads its partition of each topic that the subtopology reads. */
+function partitionsOfTasks(
+  { topology }: StreamsGroup,
+  tasks: StreamsGroup['members'][number]['assignment']['activeTasks'],
+): GroupMember['partitions'] {
+  return tasks.flatMap(({ subtopologyId, partitions }) => {
+    const subtopology = topology?.subtopologies?.find((one) => one.subtopologyId === subtopologyId)
+    const topics = [
+      ...(subtopology?.sourceTopics ?? []),
+      ...(subtopology?.repartitionSourceTopics ?? []).map(({ name }) => name),
+    ]
+    return topics.flatMap((topic) => partitions.map((partition) => ({ topic, partition })))
+  })
+}
+
+type StreamsGroup = StreamsGroupDescribeResponse['groups'][number]
 
 /** Reads a ConsumerProtocolAssignment; members may hold anything, which then is no partition. */
 function assignedPartitions(assignment: Buffer): { topic: string; partition: number }[] {

@@ -7,6 +7,7 @@ import type {
   ConsumerGroupTimes,
   GroupConfig,
   GroupEffects,
+  StreamsGroupSettings,
   JoinRequest,
   JoinResult,
   SyncRequest,
@@ -107,11 +108,20 @@ export class GroupHarness {
   #lastMember = 0
 
   consumerTimes: ConsumerGroupTimes | undefined
+  streamsSettings: Partial<StreamsGroupSettings> = {}
 
   noGroups(): GroupCoordinator {
     const ofGroup = (groupId: string): ConsumerGroupTimes =>
       this.consumerTimes ?? CONFIG.consumer.ofGroup(groupId)
-    const config = { ...CONFIG, consumer: { ...CONFIG.consumer, ofGroup } }
+    const ofStreamsGroup = (groupId: string): StreamsGroupSettings => ({
+      ...CONFIG.streams.ofGroup(groupId),
+      ...this.streamsSettings,
+    })
+    const config = {
+      ...CONFIG,
+      consumer: { ...CONFIG.consumer, ofGroup },
+      streams: { ...CONFIG.streams, ofGroup: ofStreamsGroup },
+    }
     return new GroupCoordinator({ config, topics: this.topics, regexes })
   }
 

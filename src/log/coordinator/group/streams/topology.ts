@@ -208,8 +208,10 @@ function copartition(
   counts: { readonly decided: Map<string, number>; countOf(name: string): number },
 ): void {
   const { decided, countOf } = counts
-  const repartitioned = group.repartitionSourceTopics.map((at) => subtopology.repartitionSourceTopics[at]!)
-  const given = group.sourceTopics.map((at) => subtopology.sourceTopics[at]!)
+  const repartitioned = group.repartitionSourceTopics.map((at) =>
+    placeIn(subtopology.repartitionSourceTopics, at),
+  )
+  const given = group.sourceTopics.map((at) => placeIn(subtopology.sourceTopics, at))
   const fixed = repartitioned.filter(({ partitions }) => partitions > 0)
   const sizes = new Map(
     [...given, ...repartitioned.map(({ name }) => name)].map((name) => [name, countOf(name)]),
@@ -228,6 +230,13 @@ function copartition(
       )
     decided.set(name, size)
   }
+}
+
+function placeIn<Item>(items: readonly Item[], at: number): Item {
+  const item = items[at]
+  if (item === undefined)
+    throw new InvalidTopology(`A copartition group names place ${at}, which there is not.`)
+  return item
 }
 
 function sameSize(names: readonly string[], sizes: ReadonlyMap<string, number>): number {
