@@ -65,6 +65,7 @@ public final class JavaClients {
     scenarios.put("transactions", JavaClients::transactions);
     scenarios.put("transaction-offsets", () -> transactionOffsets("transfer", Map.of()));
     ConsumerProtocol.addTo(scenarios);
+    ShareGroups.addTo(scenarios);
     scenarios.put("fencing", JavaClients::fencing);
     Set<String> wanted = Set.of(args).stream().filter(scenarios::containsKey).collect(Collectors.toSet());
     boolean failed = false;

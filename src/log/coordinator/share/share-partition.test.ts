@@ -162,6 +162,16 @@ describe('acknowledging', () => {
     assert.equal(harness.partition.startOffset, 1)
   })
 
+  it('gives a record alone for the last time', () => {
+    const harness = new Harness()
+    for (let deliveries = 1; deliveries < LIMITS.deliveryCountLimit; deliveries++) {
+      harness.acquire('a', [[0, 3]])
+      harness.acknowledge('a', batch(0, 3, RELEASE))
+    }
+    assert.deepEqual(harness.acquire('a', [[0, 9]]), [range(0, 0, 3)])
+    assert.deepEqual(harness.acquire('b', [[0, 9]]), [range(1, 1, 3)])
+  })
+
   it('refuses who does not have the records, all of a request or none', () => {
     const harness = new Harness()
     harness.acquire('a', [[0, 4]])
@@ -252,11 +262,14 @@ class Model {
 
   acquire(member: string): number[] {
     const given: number[] = []
-    this.records.forEach((record, offset) => {
-      if (record.state !== 'new') return
+    for (const [offset, record] of this.records.entries()) {
+      if (record.state !== 'new') continue
+      const isLast = record.count === LIMITS.deliveryCountLimit - 1
+      if (isLast && given.length > 0) break
       Object.assign(record, { state: 'acquired', owner: member, count: record.count + 1 })
       given.push(offset)
-    })
+      if (isLast) break
+    }
     return given
   }
 

@@ -121,13 +121,16 @@ export class SharePartition {
     return next
   }
 
-  /** Gives a member what is available in these batches. */
+  /**
+   * Gives a member what is available in these batches. A record on its last delivery is given alone: if the member dies
+   * of it again, it alone is given up, and not its neighbours with it.
+   */
   acquire(acquisition: Acquisition): AcquiredRange[] {
     const { batches, fetchOffset, maxRecords, isStrict, limits } = acquisition
     const given: DeliveryRun[] = []
     let count = 0
     let at = Math.max(fetchOffset, this.startOffset)
-    for (const batch of batches) {
+    read: for (const batch of batches) {
       // Compaction leaves offsets without records.
       if (batch.firstOffset > at) this.#archive(at, batch.firstOffset - 1)
       const first = Math.max(at, batch.firstOffset)
@@ -135,11 +138,13 @@ export class SharePartition {
       else {
         if (count >= maxRecords) break
         for (const run of this.#availableIn(first, batch.lastOffset, limits.maxRecordLocks)) {
+          const isLastDelivery = run.deliveryCount > 0 && run.deliveryCount + 1 >= limits.deliveryCountLimit
           const left = isStrict ? maxRecords - count : Infinity
-          if (left <= 0) break
-          const taken = this.#take(run, left, acquisition)
+          if (left <= 0 || (isLastDelivery && count > 0)) break read
+          const taken = this.#take(run, isLastDelivery ? 1 : left, acquisition)
           count += sizeOf(taken)
           given.push(taken)
+          if (isLastDelivery) break read
         }
       }
       if (this.endOffset <= batch.lastOffset) break
