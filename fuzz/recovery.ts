@@ -16,6 +16,8 @@ import { rightBatch, withRightChecksum } from './record-batches.ts'
 
 const PATH = '/data'
 const PARTITIONS = 2
+/** Where a batch tells how long it is. */
+const LENGTH_AT = 8
 const TOPICS = {
   plain: {},
   compacted: { 'cleanup.policy': 'compact', 'min.cleanable.dirty.ratio': '0' },
@@ -282,7 +284,8 @@ function batchesIn(files: ReadonlyMap<string, Buffer>): Map<string, StoredBatch[
     const partition = path.slice(0, path.lastIndexOf('/'))
     let list = batches.get(partition)
     if (list === undefined) batches.set(partition, (list = []))
-    for (let position = 0; position < bytes.length;) {
+    // Zeros are room for batches to come.
+    for (let position = 0; position < bytes.length && bytes.readInt32BE(position + LENGTH_AT) > 0;) {
       const header = readBatchHeader(bytes, position)
       const { baseOffset, sizeBytes } = header
       const content = contentOf(bytes.subarray(position, position + sizeBytes))
