@@ -154,7 +154,7 @@ export class Segment {
    * written over zeros leave the file's size and its blocks as they are: a sync of them waits for their bytes alone.
    */
   makeRoom(bytes: number): void {
-    if (this.sizeBytes < this.#roomEnd) return
+    if (bytes <= 0 || this.sizeBytes < this.#roomEnd) return
     const end = Math.ceil((this.sizeBytes + bytes) / PAGE_BYTES) * PAGE_BYTES
     const zeros: Buffer[] = []
     for (let at = this.sizeBytes; at < end; at += ZEROS.length)
