@@ -5,7 +5,9 @@ import type { FromServer, ServerMemory, ServerOptions, ToServer } from './log-se
 
 export class AttackedLog implements AsyncDisposable {
   readonly host: string
-  /** Of its listeners. */
+  /** Of the first listener. */
+  readonly port: number
+  /** Of all its listeners. */
   readonly ports: readonly number[]
   /** What it reported as an error, and the first of each kind of warning. */
   readonly reports = new Map<string, string>()
@@ -36,6 +38,7 @@ export class AttackedLog implements AsyncDisposable {
     { host, ports }: { readonly host: string; readonly ports: readonly number[] },
   ) {
     this.host = host
+    this.port = ports[0]!
     this.ports = ports
     this.#child = child
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
@@ -49,11 +52,6 @@ export class AttackedLog implements AsyncDisposable {
         this.reports.set(key, `${message.level} ${message.event}: ${message.fields}`)
     })
     child.once('exit', () => this.#ended.resolve())
-  }
-
-  /** Of the first listener. */
-  get port(): number {
-    return this.ports[0]!
   }
 
   get hasEnded(): boolean {
