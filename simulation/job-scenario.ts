@@ -7,7 +7,7 @@ import { MillraceError } from '../src/base/millrace-error.ts'
 import type { BrokerOptions } from '../src/log/broker/broker.ts'
 import { startLog } from '../src/log/broker/start-log.ts'
 import { createTopics } from '../src/log/client/admin.ts'
-import { connectClient, type LogClient } from '../src/log/client/client.ts'
+import type { LogClient } from '../src/log/client/client.ts'
 import { createProducer } from '../src/log/client/producer.ts'
 import { runJob } from '../src/stream/runtime/run-job.ts'
 import type { SeededRandom } from '../src/world/simulated/seeded-random.ts'
@@ -20,6 +20,7 @@ import { numberProducer, reader } from './clients.ts'
 import { cutFirstStartsShort, letThingsGoWrong } from './faults.ts'
 import { BrokenPromise, placeOf } from './history.ts'
 import type { History, StoredRecord } from './history.ts'
+import { observe } from './observe.ts'
 import { readAll } from './read-all.ts'
 import { REST_WITHIN_MS, RunningClients } from './running-clients.ts'
 import { runScenario } from './scenario.ts'
@@ -184,20 +185,14 @@ class JobScenario {
 
   /** A client of the scenario itself, which tries again while it cannot reach the log. */
   async #withClient(work: (client: LogClient) => Promise<void>): Promise<void> {
-    const { world } = this.#simulation.machine('observer')
     for (;;) {
-      await this.#log.up()
-      let client: LogClient | undefined
       try {
-        client = await connectClient({ world, bootstrap: BOOTSTRAP, clientId: 'observer' })
-        return await work(client)
+        return await observe({ simulation: this.#simulation, server: this.#log }, work)
       } catch (error) {
         if (!(error instanceof MillraceError) || !UNREACHABLE.has(error.code)) throw error
         this.#history.note(`observer: ${error.message}`)
-      } finally {
-        await client?.close()
       }
-      await sleep(world.clock, 100)
+      await sleep(this.#simulation.clock, 100)
     }
   }
 }

@@ -4,7 +4,6 @@
  * promised.
  */
 import { createTopics } from '../src/log/client/admin.ts'
-import { connectClient } from '../src/log/client/client.ts'
 import { offsetFetch } from '../src/log/client/group-admin.ts'
 import type { LogClient } from '../src/log/client/log-client.ts'
 import type { Simulation } from '../src/world/simulated/simulation.ts'
@@ -18,10 +17,11 @@ import { groupMember } from './group-member.ts'
 import { BrokenPromise, placeOf } from './history.ts'
 import type { History, StoredRecord } from './history.ts'
 import { readAll } from './read-all.ts'
+import { observe } from './observe.ts'
 import { RunningClients } from './running-clients.ts'
 import { runScenario } from './scenario.ts'
 import type { ScenarioResult } from './scenario.ts'
-import { LOG_PATH, logProgram, ServerProcess, SERVER_PORT } from './server-process.ts'
+import { LOG_PATH, logProgram, ServerProcess } from './server-process.ts'
 import { checkStoredFiles } from './stored-files.ts'
 
 const TOPICS = ['numbers', 'ledger', 'answers'] as const
@@ -67,7 +67,7 @@ class Scenario {
     if (random.chance(0.3)) this.#server.machine.disk.conditions.syncDelayMs = [5, 60]
     this.#server.start()
     await cutFirstStartsShort({ simulation: this.#simulation, server: this.#server, history: this.#history })
-    await this.#withClient((client) =>
+    await observe({ simulation: this.#simulation, server: this.#server }, (client) =>
       createTopics(
         client,
         TOPICS.map((name) => ({ name, partitions: this.#partitions })),
@@ -110,7 +110,7 @@ class Scenario {
   }
 
   async #check(): Promise<void> {
-    await this.#withClient(async (client) => {
+    await observe({ simulation: this.#simulation, server: this.#server }, async (client) => {
       const state = {
         readUncommitted: new Map<string, StoredRecord[]>(),
         readCommitted: new Map<string, StoredRecord[]>(),
@@ -149,17 +149,5 @@ class Scenario {
   async #offsetsOf(client: LogClient, groupId: string): Promise<Map<string, number>> {
     const offsets = await offsetFetch(client, groupId, { stable: true })
     return new Map(offsets.map(({ topic, partition, offset }) => [placeOf(topic, partition), offset]))
-  }
-
-  /** A client of the scenario itself, which no fault but the network's hits. */
-  async #withClient(work: (client: LogClient) => Promise<void>): Promise<void> {
-    const { world } = this.#simulation.machine('observer')
-    await this.#server.up()
-    const client = await connectClient({ world, bootstrap: `127.0.0.1:${SERVER_PORT}`, clientId: 'observer' })
-    try {
-      await work(client)
-    } finally {
-      await client.close()
-    }
   }
 }

@@ -5,7 +5,6 @@
  * the marker of a transaction, the log writes it again, perhaps twice: then that one may go over to translating, and only then.
  */
 import { createTopics } from '../src/log/client/admin.ts'
-import { connectClient } from '../src/log/client/client.ts'
 import type { LogClient } from '../src/log/client/log-client.ts'
 import type { MirrorOptions } from '../src/mirror/mirror-options.ts'
 import { startMirror } from '../src/mirror/start-mirror.ts'
@@ -18,6 +17,7 @@ import { letThingsGoWrong } from './faults.ts'
 import { BrokenPromise, placeOf } from './history.ts'
 import type { History } from './history.ts'
 import { readAll } from './read-all.ts'
+import { observe } from './observe.ts'
 import { REST_WITHIN_MS, RunningClients } from './running-clients.ts'
 import { runScenario } from './scenario.ts'
 import type { ScenarioResult } from './scenario.ts'
@@ -187,15 +187,10 @@ class Scenario {
   }
 
   async #withClient(which: 'source' | 'target', work: (client: LogClient) => Promise<void>): Promise<void> {
-    const { world } = this.#simulation.machine(`observer of ${which}`)
-    await (which === 'source' ? this.#source : this.#target).up()
+    const server = which === 'source' ? this.#source : this.#target
     const bootstrap = which === 'source' ? SOURCE : TARGET
-    const client = await connectClient({ world, bootstrap, clientId: 'observer' })
-    try {
-      await work(client)
-    } finally {
-      await client.close()
-    }
+    const machine = `observer of ${which}`
+    await observe({ simulation: this.#simulation, server, machine, bootstrap }, work)
   }
 }
 

@@ -4,16 +4,16 @@
  */
 import { messageOf, MillraceError } from '../src/base/millrace-error.ts'
 import { createTopics, listOffsets } from '../src/log/client/admin.ts'
-import { connectClient } from '../src/log/client/client.ts'
 import { decodeRecords, Fetcher } from '../src/log/client/fetcher.ts'
 import type { LogClient } from '../src/log/client/log-client.ts'
 import type { Simulation } from '../src/world/simulated/simulation.ts'
 import { sleep } from '../src/world/world.ts'
 import { cutFirstStartsShort, letThingsGoWrong } from './faults.ts'
 import { BrokenPromise, placeOf, type History } from './history.ts'
+import { observe } from './observe.ts'
 import { RunningClients } from './running-clients.ts'
 import { runScenario, type ScenarioResult } from './scenario.ts'
-import { LOG_PATH, logProgram, ServerProcess, SERVER_PORT } from './server-process.ts'
+import { LOG_PATH, logProgram, ServerProcess } from './server-process.ts'
 import { checkSettings, SETTLED_TOPIC, settingsClient, type SettingsHistory } from './settings-client.ts'
 import { checkStoredFiles } from './stored-files.ts'
 import { checkUpkeep, type KeptPartition, type KeptRecord } from './upkeep-checks.ts'
@@ -70,7 +70,7 @@ class Scenario {
     ])
     this.#server.start()
     await cutFirstStartsShort({ simulation: this.#simulation, server: this.#server, history: this.#history })
-    await this.#withClient((client) =>
+    await observe({ simulation: this.#simulation, server: this.#server }, (client) =>
       createTopics(
         client,
         Object.entries(TOPICS).map(([name, config]) => ({ name, partitions: this.#partitions, config })),
@@ -95,7 +95,7 @@ class Scenario {
     }
     await this.#clients.comeToRest(() => this.#server.check())
     this.#server.stop('power', 100)
-    await this.#withClient((client) => this.#check(client))
+    await observe({ simulation: this.#simulation, server: this.#server }, (client) => this.#check(client))
     this.#server.check()
     await this.#server.close()
     const { disk } = this.#server.machine.world
@@ -114,18 +114,6 @@ class Scenario {
     checkUpkeep(this.#upkeep, { partitions, fleeting })
     const kept = [...partitions.values()].reduce((sum, { records }) => sum + records.length, 0)
     this.#history.note(`${kept} records kept, ${this.#upkeep.fleeting.incarnation} incarnations`)
-  }
-
-  /** A client of the scenario itself, which tries again where the network fails it. */
-  async #withClient(work: (client: LogClient) => Promise<void>): Promise<void> {
-    const { world } = this.#simulation.machine('observer')
-    await this.#server.up()
-    const client = await connectClient({ world, bootstrap: `127.0.0.1:${SERVER_PORT}`, clientId: 'observer' })
-    try {
-      await work(client)
-    } finally {
-      await client.close()
-    }
   }
 }
 
