@@ -85,6 +85,32 @@ test("Kafka's command line tools", async (t) => {
     client.close()
   })
 
+  await t.test('kafka-console-share-consumer, kafka-share-groups', async () => {
+    const shared = `${target.prefix}shared`
+    const byGroup = [...bootstrap, '--group', shared]
+    await run('kafka-configs', [
+      ...[...bootstrap, '--entity-type', 'groups', '--entity-name', shared, '--alter'],
+      ...['--add-config', 'share.auto.offset.reset=earliest'],
+    ])
+    const read = await run('kafka-console-share-consumer', [
+      ...byGroup,
+      '--topic',
+      topic,
+      '--max-messages',
+      '3',
+    ])
+    assert.deepEqual(read.trim().split('\n').toSorted(), ['one', 'three', 'two'])
+    assert.match(await run('kafka-share-groups', [...bootstrap, '--list']), new RegExp(shared))
+    const describe = (): Promise<string> => run('kafka-share-groups', [...byGroup, '--describe'])
+    assert.match(await describe(), /tools\s+0\s+\S+\s+0/)
+    const reset = ['--reset-offsets', '--to-earliest', '--topic', topic, '--execute']
+    assert.match(await run('kafka-share-groups', [...byGroup, ...reset]), /NEW-OFFSET|START-OFFSET/)
+    assert.match(await describe(), /tools\s+0\s+\S+\s+[1-3]/)
+    await run('kafka-share-groups', [...byGroup, '--delete-offsets', '--topic', topic])
+    await run('kafka-share-groups', [...byGroup, '--delete'])
+    assert.doesNotMatch(await run('kafka-share-groups', [...bootstrap, '--list']), new RegExp(shared))
+  })
+
   await t.test('kafka-producer-perf-test in transactions, kafka-consumer-perf-test', async () => {
     const amount = ['--num-records', '20000', '--record-size', '100', '--throughput', '-1']
     const transactions = ['--transactional-id', transactionalId, '--transaction-duration-ms', '200']

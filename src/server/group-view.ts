@@ -1,8 +1,9 @@
 /** What the REST API and the command show of consumer groups. */
 import { listOffsets } from '../log/client/admin.ts'
-import { listGroups, offsetFetch } from '../log/client/group-admin.ts'
+import { type GroupOffset, type ListedGroup, listGroups, offsetFetch } from '../log/client/group-admin.ts'
 import { describeGroup, type GroupMember } from '../log/client/group-members.ts'
 import type { LogClient } from '../log/client/log-client.ts'
+import { shareOffsets } from '../log/client/share-admin.ts'
 
 export interface GroupView {
   readonly id: string
@@ -47,7 +48,7 @@ export async function viewGroups(
     listed.map(async (group) => {
       const [{ state, members }, offsets] = await Promise.all([
         describeGroup(client, group),
-        viewGroupOffsets(client, group.groupId),
+        viewGroupOffsets(client, group),
       ])
       const lag = offsets.reduce((total, offset) => total + offset.lag, 0)
       return { id: group.groupId, type: typeOf(group.type), state, members: members.length, lag }
@@ -62,13 +63,17 @@ export async function viewGroup(client: LogClient, groupId: string): Promise<Gro
   if (listed === undefined) return undefined
   const [{ type, state, assignor, members }, offsets] = await Promise.all([
     describeGroup(client, listed),
-    viewGroupOffsets(client, groupId),
+    viewGroupOffsets(client, listed),
   ])
   return { id: groupId, type: typeOf(type), state, assignor, members, offsets }
 }
 
-async function viewGroupOffsets(client: LogClient, groupId: string): Promise<GroupOffsetView[]> {
-  const committed = await offsetFetch(client, groupId)
+async function viewGroupOffsets(
+  client: LogClient,
+  { groupId, type }: Pick<ListedGroup, 'groupId' | 'type'>,
+): Promise<GroupOffsetView[]> {
+  const committed: readonly (GroupOffset & { readonly lag?: number })[] =
+    typeOf(type) === 'share' ? await shareOffsets(client, groupId) : await offsetFetch(client, groupId)
   const { topics } = await client.metadata([...new Set(committed.map((offset) => offset.topic))])
   // Offsets outlive their topics: those of a deleted one have no end to be behind of.
   const existing = committed.filter(
@@ -79,9 +84,10 @@ async function viewGroupOffsets(client: LogClient, groupId: string): Promise<Gro
     existing.map(({ topic, partition }) => ({ topic, partition, at: 'latest' })),
   )
   return existing
-    .map(({ topic, partition, offset }, index) => {
+    .map(({ topic, partition, offset, lag = -1 }, index) => {
       const end = ends[index]?.offset ?? offset
-      return { topic, partition, committed: offset, end, lag: Math.max(0, end - offset) }
+      // Behind the first record that a share group has not done with there may be some that it has.
+      return { topic, partition, committed: offset, end, lag: lag >= 0 ? lag : Math.max(0, end - offset) }
     })
     .sort((a, b) => (a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1))
 }

@@ -1,8 +1,9 @@
 /** Moving and deleting what a consumer group has committed, for the REST API and the command. */
 import { MillraceError } from '../base/millrace-error.ts'
-import { offsetCommit, offsetFetch } from '../log/client/group-admin.ts'
+import { listGroups, offsetCommit, offsetFetch } from '../log/client/group-admin.ts'
 import { KafkaError, throwIfError } from '../log/client/kafka-error.ts'
 import type { LogClient } from '../log/client/log-client.ts'
+import { deleteShareOffsets, setShareOffsets, shareOffsets } from '../log/client/share-admin.ts'
 import { deleteGroupsApi } from '../log/protocol/apis/delete-groups.ts'
 import { offsetDeleteApi } from '../log/protocol/apis/offset-delete.ts'
 import { ErrorCode } from '../log/protocol/error-code.ts'
@@ -45,10 +46,10 @@ export async function resetGroup(
   for (const partition of partitions)
     if (!all.includes(partition))
       throwIfError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, { doing: 'resetting the offset', topic, partition })
+  const isShare = await isShareGroup(client, group)
+  const before = isShare ? await shareOffsets(client, group) : await offsetFetch(client, group)
   const committed = new Map(
-    (await offsetFetch(client, group))
-      .filter((one) => one.topic === topic)
-      .map(({ partition, offset }) => [partition, offset]),
+    before.filter((one) => one.topic === topic).map(({ partition, offset }) => [partition, offset]),
   )
   const wanted = await positionsOf(client, { topic, partitions, to, committed })
   const offsets = partitions.map((partition) => ({
@@ -57,8 +58,16 @@ export async function resetGroup(
     before: committed.get(partition) ?? -1,
     offset: wanted.get(partition) ?? 0,
   }))
-  if (options.dryRun !== true) await commit(client, group, offsets)
+  if (options.dryRun === true) return offsets
+  await withoutMembers(group, () =>
+    isShare ? setShareOffsets(client, group, offsets) : offsetCommit(client, group, offsets),
+  )
   return offsets
+}
+
+async function isShareGroup(client: LogClient, group: string): Promise<boolean> {
+  const groups = await listGroups(client)
+  return groups.some(({ groupId, type }) => groupId === group && type.toLowerCase() === 'share')
 }
 
 async function positionsOf(
@@ -86,11 +95,12 @@ async function positionsOf(
   )
 }
 
-async function commit(client: LogClient, group: string, offsets: readonly ResetOffset[]): Promise<void> {
+async function withoutMembers(group: string, change: () => Promise<void>): Promise<void> {
   try {
-    await offsetCommit(client, group, offsets)
+    await change()
   } catch (error) {
-    if (!(error instanceof KafkaError) || error.errorCode !== ErrorCode.UNKNOWN_MEMBER_ID) throw error
+    const codes: readonly number[] = [ErrorCode.UNKNOWN_MEMBER_ID, ErrorCode.NON_EMPTY_GROUP]
+    if (!(error instanceof KafkaError) || !codes.includes(error.errorCode)) throw error
     throw new MillraceError({
       code: 'MR_KAFKA_REFUSED',
       message: `the group ${group} has members, who would not hear of new offsets.`,
@@ -109,6 +119,7 @@ export async function deleteGroup(client: LogClient, group: string): Promise<voi
 
 /** Forgets what a group has committed of a topic that none of its members reads. */
 export async function deleteGroupOffsets(client: LogClient, group: string, topic: string): Promise<void> {
+  if (await isShareGroup(client, group)) return deleteShareOffsets(client, group, topic)
   const partitions = await partitionsOf(client, topic)
   const answer = await client.request(
     offsetDeleteApi,

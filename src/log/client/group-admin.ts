@@ -16,7 +16,7 @@ export interface ListedGroup {
   readonly protocolType: string
   /** Such as `Stable` or `Empty`; empty when the broker is too old to tell. */
   readonly state: string
-  /** `classic` or `consumer`; empty when the broker is too old to tell. */
+  /** `classic`, `consumer`, `share` or `streams`; empty when the broker is too old to tell. */
   readonly type: string
 }
 

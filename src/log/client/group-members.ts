@@ -1,6 +1,10 @@
 /** The members of a group of any protocol, and which partitions each has. */
 import { ByteReader, WireError } from '../../base/byte-reader.ts'
-import { consumerGroupDescribeApi } from '../protocol/apis/consumer-group-describe.ts'
+import {
+  consumerGroupDescribeApi,
+  type ConsumerGroupDescribeResponse,
+} from '../protocol/apis/consumer-group-describe.ts'
+import { shareGroupDescribeApi } from '../protocol/apis/share-group-describe.ts'
 import {
   streamsGroupDescribeApi,
   type StreamsGroupDescribeResponse,
@@ -20,7 +24,7 @@ export interface GroupMember {
 
 export interface GroupDescription {
   readonly groupId: string
-  /** `classic`, `consumer` for the protocol of KIP-848, or `streams`; empty when the broker is too old to tell. */
+  /** `classic`, `consumer` for the protocol of KIP-848, `share` or `streams`; empty when the broker is too old to tell. */
   readonly type: string
   readonly protocolType: string
   readonly state: string
@@ -34,7 +38,7 @@ export interface GroupDescription {
 /** A listed group; its coordinator is asked. */
 export async function describeGroup(client: LogClient, listed: ListedGroup): Promise<GroupDescription> {
   const { groupId, type, protocolType } = listed
-  if (type.toLowerCase() === 'consumer') return describeConsumerGroup(client, listed)
+  if (['consumer', 'share'].includes(type.toLowerCase())) return describeAssignedGroup(client, listed)
   if (type.toLowerCase() === 'streams') return describeStreamsGroup(client, listed)
   const [group] = await describeGroups(client, [groupId])
   return {
@@ -54,14 +58,16 @@ export async function describeGroup(client: LogClient, listed: ListedGroup): Pro
   }
 }
 
-function describeConsumerGroup(client: LogClient, listed: ListedGroup): Promise<GroupDescription> {
+/** A group whose broker assigns partitions: one of the consumer protocol, or a share group. */
+function describeAssignedGroup(client: LogClient, listed: ListedGroup): Promise<GroupDescription> {
   const { groupId, type, protocolType } = listed
   return client.retry(async () => {
-    const answer = await client.request(
-      consumerGroupDescribeApi,
-      { groupIds: [groupId], includeAuthorizedOperations: false },
-      { node: { group: groupId } },
-    )
+    const request = { groupIds: [groupId], includeAuthorizedOperations: false }
+    const node = { group: groupId }
+    const answer =
+      type.toLowerCase() === 'share'
+        ? await client.request(shareGroupDescribeApi, request, { node })
+        : await client.request(consumerGroupDescribeApi, request, { node })
     const group = answer.groups[0]!
     if (group.errorCode !== 0) client.forgetCoordinator({ group: groupId })
     throwIfError(group.errorCode, { doing: `describing the group ${groupId}`, detail: group.errorMessage })
@@ -72,9 +78,9 @@ function describeConsumerGroup(client: LogClient, listed: ListedGroup): Promise<
       state: group.groupState,
       assignor: group.assignorName,
       epoch: group.groupEpoch,
-      members: group.members.map((member) => ({
+      members: group.members.map((member: AssignedMember) => ({
         memberId: member.memberId,
-        instanceId: member.instanceId,
+        instanceId: member.instanceId ?? null,
         clientId: member.clientId,
         host: member.clientHost.replace(/^\//, ''),
         partitions: member.assignment.topicPartitions.flatMap(({ topicName: topic, partitions }) =>
@@ -84,6 +90,14 @@ function describeConsumerGroup(client: LogClient, listed: ListedGroup): Promise<
     }
   })
 }
+
+/** Members of share groups have no instances. */
+type AssignedMember = Omit<
+  ConsumerMember,
+  'instanceId' | 'subscribedTopicRegex' | 'targetAssignment' | 'memberType'
+> &
+  Partial<Pick<ConsumerMember, 'instanceId'>>
+type ConsumerMember = ConsumerGroupDescribeResponse['groups'][number]['members'][number]
 
 function describeStreamsGroup(client: LogClient, listed: ListedGroup): Promise<GroupDescription> {
   const { groupId, type, protocolType } = listed

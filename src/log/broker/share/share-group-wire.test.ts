@@ -5,6 +5,7 @@ import { sleep } from '../../../world/world.ts'
 import { AcknowledgeType } from '../../coordinator/share/share-partition.ts'
 import { apis } from '../../protocol/apis.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
+import { ZERO_UUID } from '../../protocol/field.ts'
 import type { BatchOptions } from '../../protocol/record-batch.ts'
 import { inEveryVersion, withBroker, type Scene } from '../coordinator-scene.test-kit.ts'
 import { batchOf, type WireClient } from '../wire-client.test-kit.ts'
@@ -262,7 +263,10 @@ describe('share groups over the wire', () => {
       assert.deepEqual((await restarted.client.call(apis.listGroups, 5, {})).groups, [])
       const again = await Member.join(restarted, 'n')
       assert.deepEqual(await again.fetch(), [[0, 9, 1]], 'begins anew')
-      await restarted.client.call(apis.deleteTopics, 6, { topics: [{ name: 't' }], timeoutMs: 1_000 })
+      await restarted.client.call(apis.deleteTopics, 6, {
+        topics: [{ name: 't', topicId: ZERO_UUID }],
+        timeoutMs: 1_000,
+      })
       const { groups } = await restarted.client.call(apis.describeShareGroupOffsets, 1, {
         groups: [{ groupId: 'g', topics: null }],
       })
