@@ -25,6 +25,7 @@ export interface DecodedRecords<T> {
 export interface KeyedDecoder<T> {
   readonly keyFormat: Format<unknown>
   readonly event: (value: unknown, key: unknown) => T
+  readonly tombstone: ((key: unknown) => T) | undefined
 }
 
 interface DecodeOptions<T> {
@@ -91,9 +92,7 @@ function decodeOneByOne<T>(
   forEachFetchedRecord(fetched, (cursor) => {
     if (cursor.offset >= end) return
     try {
-      if (cursor.valueLength < 0) throw new Error('it has no value (a tombstone)')
-      const value = format.decode(cursor.bytes, cursor.valueStart, cursor.valueStart + cursor.valueLength)
-      values.push(keyed === undefined ? value : keyed.event(value, keyOf(cursor, keyed)))
+      values.push(eventOf(cursor, format, keyed))
       timestamps.push(cursor.timestampMs)
     } catch (error) {
       if (error instanceof SchemaNeeded) throw error
@@ -103,6 +102,16 @@ function decodeOneByOne<T>(
     }
   })
   return { values, timestamps, rejected }
+}
+
+function eventOf<T>(cursor: RecordCursor, format: Format<T>, keyed: KeyedDecoder<T> | undefined): T {
+  const { bytes, valueStart, valueLength } = cursor
+  if (valueLength < 0) {
+    if (keyed?.tombstone === undefined) throw new Error('it has no value (a tombstone)')
+    return keyed.tombstone(keyOf(cursor, keyed))
+  }
+  const value = format.decode(bytes, valueStart, valueStart + valueLength)
+  return keyed === undefined ? value : keyed.event(value, keyOf(cursor, keyed))
 }
 
 function keyOf<T>(cursor: RecordCursor, { keyFormat }: KeyedDecoder<T>): unknown {

@@ -54,6 +54,8 @@ export interface KeyedKafkaOptions<V, K, T> extends Omit<KafkaOptions<V, K>, 'ke
   readonly keyFormat: Format<K> | RegistryFormat<K>
   /** The event of a record; `key` is null where it has none. What it throws makes the record a bad one. */
   readonly event: (value: V, key: K | null) => T
+  /** The event of a record without a value, which deletes its key in a compacted topic. Default: it is a bad record. */
+  readonly tombstone?: (key: K | null) => T
 }
 
 /** A cluster, and what it takes to get in. */

@@ -30,6 +30,7 @@ const GROUP_COMMIT_INTERVAL_MS = 1_000
 /** What a source needs of the options. `value` gives events, or what `event` makes them of. */
 type KafkaSourceOptions<T> = Omit<KafkaOptions<unknown, unknown>, 'key'> & {
   readonly event?: (value: never, key: never) => T
+  readonly tombstone?: (key: never) => T
 }
 
 export function kafkaSource<T>(options: KafkaSourceOptions<T>): Source<T> {
@@ -114,13 +115,14 @@ class KafkaReader<T> implements SourceReader<T> {
   #committed = ''
 
   constructor(options: KafkaSourceOptions<T>, context: SourceContext) {
-    const { topic, value, keyFormat = bytes(), event } = options
+    const { topic, value, keyFormat = bytes(), event, tombstone } = options
     this.#options = options
     this.#context = context
     this.#format = opened(value as Format<T>, { ...context, topic, part: 'value' })
     this.#keyed = event && {
       keyFormat: opened(keyFormat, { ...context, topic, part: 'key' }),
       event: event as KeyedDecoder<T>['event'],
+      tombstone: tombstone as KeyedDecoder<T>['tombstone'],
     }
   }
 

@@ -1,6 +1,17 @@
 /** What a registry has against a job's schemas, each with the step that asked. */
 import { MillraceError, type ErrorPlace } from '../../../base/millrace-error.ts'
 
+/** An event that its schema has no form for. */
+export function eventUnfit(place: ErrorPlace, why: string, cause: unknown): MillraceError {
+  return new MillraceError({
+    code: 'MR_SINK_WRITE',
+    ...place,
+    message: `an event does not fit the schema: ${why}.`,
+    fix: 'Give the sink events that do, or filter the others out before it.',
+    cause,
+  })
+}
+
 /** Nobody answers, or only that nothing can be answered now. */
 export function registryUnreachable(place: ErrorPlace, why: string, cause?: unknown): MillraceError {
   return new MillraceError({

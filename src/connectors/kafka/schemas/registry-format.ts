@@ -12,7 +12,7 @@ import { assert } from '../../../base/assert.ts'
 import { type ErrorPlace, messageOf } from '../../../base/millrace-error.ts'
 import { type FormatContext, type OpenFormat, SchemaNeeded } from './record-format.ts'
 import { type GivenSchema, RegistryClient } from './registry-client.ts'
-import { schemaInvalid } from './registry-errors.ts'
+import { eventUnfit, schemaInvalid } from './registry-errors.ts'
 import type { RegistryFormatOptions } from './registry-options.ts'
 import type { BodyWriter, DecodeBody, SchemaLanguage } from './schema-language.ts'
 import { subjectName } from './subject-name.ts'
@@ -37,6 +37,12 @@ interface KnownSchema {
   readonly untilMs: number
 }
 
+interface WrittenAs {
+  readonly writer: BodyWriter
+  readonly subject: string
+  readonly schemaId: number
+}
+
 export class OpenRegistryFormat<T> implements OpenFormat<T> {
   readonly name: string
   readonly #format: LanguageFormat
@@ -47,8 +53,7 @@ export class OpenRegistryFormat<T> implements OpenFormat<T> {
   readonly #asked = new Map<number, Promise<void>>()
   #language!: SchemaLanguage
   #readAs: GivenSchema | undefined
-  #writer: BodyWriter | undefined
-  #writtenId = -1
+  #written: WrittenAs | undefined
 
   constructor(format: LanguageFormat, options: RegistryFormatOptions, context: FormatContext) {
     this.name = format.name
@@ -73,18 +78,18 @@ export class OpenRegistryFormat<T> implements OpenFormat<T> {
     if (given !== undefined) {
       const writer = this.#compiled(() => this.#language.writer(given))
       const subject = this.#named(subjectName(naming, { topic, part, recordName: writer.recordName }))
-      this.#writtenId = register
+      const schemaId = register
         ? await this.#client.register(subject, given, normalize)
         : await this.#client.find(subject, given, normalize)
-      this.#writer = writer
+      this.#written = { writer, subject, schemaId }
     } else {
       const subject = this.#named(subjectName(naming, { topic, part, recordName: undefined }))
       const latest = await this.#client.latest(subject)
-      this.#writer = this.#compiled(() => this.#language.writer(this.#ofLanguage(latest)), {
-        subject,
-        schemaId: latest.id,
-      })
-      this.#writtenId = latest.id
+      const as = { subject, schemaId: latest.id }
+      this.#written = {
+        writer: this.#compiled(() => this.#language.writer(this.#ofLanguage(latest)), as),
+        ...as,
+      }
     }
   }
 
@@ -94,12 +99,14 @@ export class OpenRegistryFormat<T> implements OpenFormat<T> {
     return (this.#format.check === undefined ? value : this.#format.check(value)) as T
   }
 
+  /** Throws `MR_SINK_WRITE` for what does not fit the schema. */
   encode(value: T): Buffer {
-    assert(this.#writer !== undefined, 'a format encodes once it is prepared')
+    assert(this.#written !== undefined, 'a format encodes once it is prepared')
+    const { writer, subject, schemaId } = this.#written
     try {
-      return this.#writer.encode(value, this.#writtenId)
+      return writer.encode(value, schemaId)
     } catch (error) {
-      throw new Error(`it does not fit the schema ${this.#writtenId}: ${messageOf(error)}`, { cause: error })
+      throw eventUnfit({ ...this.#place(), subject, schemaId }, messageOf(error), error)
     }
   }
 

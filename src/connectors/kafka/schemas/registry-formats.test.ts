@@ -44,7 +44,7 @@ const register = async (subject: string, schema: object): Promise<number> =>
   (await ask(`/subjects/${subject}/versions`, { schema: JSON.stringify(schema) }))['id']!
 
 interface Sent {
-  readonly value: Buffer | string
+  readonly value: Buffer | string | null
   readonly partition?: number
   readonly key?: Buffer | string
 }
@@ -230,7 +230,10 @@ test('a schema that may not follow the last one stops the job, and names the sub
     [{ subject: 'record' }, /MR_SCHEMA_INVALID/],
     [{ registry: { url: 'http://127.0.0.1:1', timeoutMs: 1 } }, /MR_REGISTRY_UNREACHABLE .*peer 127.0.0.1:1/],
     // What may be written, and does not fit.
-    [{}, /MR_SINK_WRITE .*step out.*it does not fit the schema \d+: name is undefined, not string/],
+    [
+      {},
+      /MR_SINK_WRITE .*step out, topic strict, subject strict-value, schemaId \d+.*name is undefined, not string/,
+    ],
   ]
   for (const [options, said] of cases) {
     const ended = async (): Promise<void> => {
@@ -279,15 +282,16 @@ test('records whose schema is not there yet wait for it; other partitions go on,
   assert.ok(asked.every((one) => one.startsWith(`Basic ${Buffer.from('ada:engine').toString('base64')} `)))
 })
 
-test('a format of strings may stand beside one of a registry', async () => {
-  await send('mixed', [{ key: 'k', value: '{"a":1}' }])
+test('a source of keys and values, with formats of any kind', async () => {
+  await send('mixed', [{ key: 'k', value: '{"a":1}' }, { key: 'gone', value: null }, { value: '{"a":2}' }])
   const mixed = job('mixed', (flow) => {
     const events = keyedKafka({
       ...{ topic: 'mixed', keyFormat: string(), value: json(z.object({ a: z.number() })), until: 'end' },
-      event: ({ a }, key) => ({ a, key }),
+      event: ({ a }, key): { a?: number; key: string | null } => ({ a, key }),
+      tombstone: (key) => ({ key }),
     })
     flow.source('in', events).sink('out', collect())
   })
   await using run = await runJob(mixed, { log: served.bootstrap })
-  assert.deepEqual(await valuesOf(run), [{ a: 1, key: 'k' }])
+  assert.deepEqual(await valuesOf(run), [{ a: 1, key: 'k' }, { key: 'gone' }, { a: 2, key: null }])
 })
