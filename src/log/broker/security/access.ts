@@ -4,53 +4,34 @@ import { AclOperation, CLUSTER_NAME, ResourceType } from './access-codes.ts'
 
 export { AclOperation } from './access-codes.ts'
 
-export function mayOnTopic(context: RequestContext, operation: AclOperation, topic: string): boolean {
-  return context.services.authorizer.allows(context.connection, operation, ResourceType.TOPIC, topic)
-}
+type Ask = (context: RequestContext, operation: AclOperation, name: string) => boolean
 
-export function mayOnGroup(context: RequestContext, operation: AclOperation, group: string): boolean {
-  return context.services.authorizer.allows(context.connection, operation, ResourceType.GROUP, group)
-}
+const may =
+  (type: ResourceType): Ask =>
+  ({ services, connection }, operation, name) =>
+    services.authorizer.allows(connection, operation, type, name)
 
-export function mayOnTransactionalId(
-  context: RequestContext,
-  operation: AclOperation,
-  transactionalId: string,
-): boolean {
-  const { connection, services } = context
-  return services.authorizer.allows(connection, operation, ResourceType.TRANSACTIONAL_ID, transactionalId)
-}
+export const mayOnTopic = may(ResourceType.TOPIC)
+export const mayOnGroup = may(ResourceType.GROUP)
+export const mayOnTransactionalId = may(ResourceType.TRANSACTIONAL_ID)
 
 export function mayOnCluster(context: RequestContext, operation: AclOperation): boolean {
-  return context.services.authorizer.allows(context.connection, operation, ResourceType.CLUSTER, CLUSTER_NAME)
+  return may(ResourceType.CLUSTER)(context, operation, CLUSTER_NAME)
 }
 
-/** For topics that a list leaves out when the client may not: nothing is reported, here and in what follows. */
-export function showsTopic(context: RequestContext, operation: AclOperation, topic: string): boolean {
-  return context.services.authorizer.permits(context.connection, operation, ResourceType.TOPIC, topic)
-}
+const shows =
+  (type: ResourceType): Ask =>
+  ({ services, connection }, operation, name) =>
+    services.authorizer.permits(connection, operation, type, name)
 
-export function showsGroup(context: RequestContext, operation: AclOperation, group: string): boolean {
-  return context.services.authorizer.permits(context.connection, operation, ResourceType.GROUP, group)
-}
-
-export function showsTransactionalId(
-  context: RequestContext,
-  operation: AclOperation,
-  transactionalId: string,
-): boolean {
-  const { connection, services } = context
-  return services.authorizer.permits(connection, operation, ResourceType.TRANSACTIONAL_ID, transactionalId)
-}
+/** For what a list leaves out when the client may not: nothing is reported, here and in what follows. */
+export const showsTopic = shows(ResourceType.TOPIC)
+export const showsGroup = shows(ResourceType.GROUP)
+export const showsTransactionalId = shows(ResourceType.TRANSACTIONAL_ID)
 
 /** For what another right may allow as well. */
 export function showsOnCluster(context: RequestContext, operation: AclOperation): boolean {
-  return context.services.authorizer.permits(
-    context.connection,
-    operation,
-    ResourceType.CLUSTER,
-    CLUSTER_NAME,
-  )
+  return shows(ResourceType.CLUSTER)(context, operation, CLUSTER_NAME)
 }
 
 /** Whoever may write to some topic may have a producer id (KIP-679). */
