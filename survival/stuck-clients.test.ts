@@ -9,13 +9,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { connect as connectTls } from 'node:tls'
 import { AttackedLog } from '../fuzz/attacked-log.ts'
+import type { ServerOptions } from '../fuzz/log-server.ts'
 import { createTopics } from '../src/log/client/admin.ts'
 import { connectClient, type LogClient } from '../src/log/client/client.ts'
 import { createProducer } from '../src/log/client/producer.ts'
 import { requestFrame } from '../src/log/broker/wire-client.test-kit.ts'
 import { fetchApi } from '../src/log/protocol/apis/fetch.ts'
 import { metadataApi } from '../src/log/protocol/apis/metadata.ts'
+import { CertificateAuthority, lacksOpenssl } from '../src/world/certificates.test-kit.ts'
 import { nodeWorld } from '../src/world/node.ts'
 
 const MIB = 1 << 20
@@ -32,12 +35,17 @@ interface Stage {
 
 async function withLog(
   t: TestContext,
-  config: Parameters<typeof AttackedLog.start>[0]['config'],
+  config: NonNullable<ServerOptions['config']>,
   body: (stage: Stage) => Promise<void>,
+  listeners?: ServerOptions['listeners'],
 ): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-stuck-'))
   t.after(() => rmSync(folder, { recursive: true, force: true }))
-  await using log = await AttackedLog.start({ dataPath: join(folder, 'data'), ...(config && { config }) })
+  await using log = await AttackedLog.start({
+    dataPath: join(folder, 'data'),
+    config,
+    ...(listeners && { listeners }),
+  })
   const client = await connectClient({ world: nodeWorld(), bootstrap: `${log.host}:${log.port}` })
   const sockets: Socket[] = []
   try {
@@ -97,28 +105,61 @@ test('producers that send half of a large request and stop hold a bounded amount
     await until(async () => (await log.memory({ collect: false })).connections < 10)
   }))
 
+/** 100 readers ask for 20 times 50 MiB, 1 GB each, and take nothing. */
+async function readersThatReadNothing(
+  t: TestContext,
+  { serves, client, memoryMib }: Stage,
+  reader: () => Promise<Socket>,
+): Promise<void> {
+  for (let count = 0; count < 120; count++) await serves()
+  const before = await memoryMib()
+  const { id } = (await client.metadata(['t'])).topics.get('t')!
+  const partitions = [{ partition: 0, fetchOffset: 0, partitionMaxBytes: 50 * MIB }]
+  const topics = [{ topic: 't', topicId: id, partitions }]
+  const ask = requestFrame(fetchApi, 12, { maxWaitMs: 0, minBytes: 1, maxBytes: 50 * MIB, topics })
+  for (const each of await Promise.all(Array.from({ length: 100 }, reader))) {
+    each.pause()
+    each.write(Buffer.concat(Array<Buffer>(20).fill(ask)))
+  }
+  await sleep(2_000)
+  const during = await memoryMib({ collect: false })
+  t.diagnostic(
+    `${Math.round(before)} MiB before, ${Math.round(during)} MiB with 100 readers that ask for 1 GB each`,
+  )
+  // All answers together, one of each reader beyond that, and what the collector has not come to yet.
+  assert.ok(during - before < 256 + 100 * 2 + 100, `${before} MiB grew to ${during}`)
+  await serves()
+}
+
 test('readers that ask for much and read nothing cost a bounded amount of memory', (t) =>
-  withLog(t, {}, async ({ socket, serves, client, memoryMib }) => {
-    for (let count = 0; count < 120; count++) await serves()
-    const before = await memoryMib()
-    const { id } = (await client.metadata(['t'])).topics.get('t')!
-    const partitions = [{ partition: 0, fetchOffset: 0, partitionMaxBytes: 50 * MIB }]
-    const topics = [{ topic: 't', topicId: id, partitions }]
-    const ask = requestFrame(fetchApi, 12, { maxWaitMs: 0, minBytes: 1, maxBytes: 50 * MIB, topics })
-    for (const each of await Promise.all(Array.from({ length: 100 }, socket))) {
-      each.pause()
-      // 20 times 50 MiB each: 1 GB a reader.
-      each.write(Buffer.concat(Array<Buffer>(20).fill(ask)))
-    }
-    await sleep(2_000)
-    const during = await memoryMib({ collect: false })
-    t.diagnostic(
-      `${Math.round(before)} MiB before, ${Math.round(during)} MiB with 100 readers that ask for 1 GB each`,
-    )
-    // All answers together, one of each reader beyond that, and what the collector has not come to yet.
-    assert.ok(during - before < 256 + 100 * 2 + 100, `${before} MiB grew to ${during}`)
-    await serves()
-  }))
+  withLog(t, {}, (stage) => readersThatReadNothing(t, stage, stage.socket)))
+
+test('so do readers over TLS', { skip: lacksOpenssl }, async (t) => {
+  using authority = new CertificateAuthority()
+  const { certificatePath: certificate, keyPath: key } = authority.issue('/CN=localhost')
+  const at = { host: '127.0.0.1', port: 0 }
+  await withLog(
+    t,
+    {},
+    async (stage) => {
+      const { host, ports } = stage.log
+      const readers: Socket[] = []
+      await readersThatReadNothing(t, stage, () => {
+        const reader = connectTls({ host, port: ports[1]!, rejectUnauthorized: false })
+        readers.push(reader)
+        return new Promise((resolve, reject) => {
+          reader.once('secureConnect', () => resolve(reader))
+          reader.on('error', reject)
+        })
+      })
+      for (const reader of readers) reader.destroy()
+    },
+    [
+      { name: 'PLAIN', ...at },
+      { name: 'TLS', ...at, tls: { certificate, key } },
+    ],
+  )
+})
 
 test('thousands of connections that come and go at once, in every way, leave nothing behind', (t) =>
   withLog(t, {}, async ({ serves, log }) => {
