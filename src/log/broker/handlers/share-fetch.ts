@@ -21,7 +21,7 @@ export const handleShareFetch: Handler<ShareFetchRequest, ShareFetchResponseInpu
   const problem = problemWithRenewal(request)
   if (problem !== undefined) return refused(ErrorCode.INVALID_REQUEST, problem)
   const { topics, shareSessionEpoch, isRenewAck: renews } = request
-  const opened = shares.sessions.fetch(
+  const opened = shares.sessions.begin(
     {
       ...member,
       shareSessionEpoch,

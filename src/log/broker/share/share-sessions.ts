@@ -45,7 +45,7 @@ export class ShareSessions {
   }
 
   /** For a fetch; `added` and `forgotten` change what the session fetches. */
-  fetch(
+  begin(
     request: SessionRequest & {
       readonly added: readonly SharedPartition[]
       readonly forgotten: readonly SharedPartition[]
