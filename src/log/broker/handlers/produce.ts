@@ -39,9 +39,9 @@ export const handleProduce: Handler<ProduceRequest, ProduceResponseInput> = (req
     transactional === 'without id' ||
     (transactional !== undefined && !mayWriteTransaction(request, context))
   )
-    return finish(request, answerAll(request, ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED))
+    return finish(acks, answerAll(request, ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED))
   if (transactional === 'of several')
-    return finish(request, answerAll(request, ErrorCode.INVALID_PRODUCER_ID_MAPPING))
+    return finish(acks, answerAll(request, ErrorCode.INVALID_PRODUCER_ID_MAPPING))
   const earlier = verifying.get(context.connection)
   if (transactional === undefined) {
     if (earlier === undefined) return appendAll(request, context, undefined)
@@ -94,6 +94,8 @@ function appendAll(
   verification: ReadonlyMap<string, ErrorCode> | undefined,
 ): Result | Promise<Result> {
   const { services } = context
+  // What waits for the device keeps this alone of the request.
+  const { acks } = request
   const appended: Appended[] = []
   const responses: TopicAnswer[] = []
   for (const data of request.topicData) {
@@ -131,9 +133,9 @@ function appendAll(
     responses.push({ name: data.name, topicId: data.topicId, partitionResponses: answers })
   }
   const flush = services.config['log.flush.acks']
-  const waits = flush === 'always' || (flush === 'all' && request.acks === -1)
-  if (!waits || appended.length === 0) return finish(request, { responses })
-  return syncAll(appended).then((): Result => finish(request, { responses }))
+  const waits = flush === 'always' || (flush === 'all' && acks === -1)
+  if (!waits || appended.length === 0) return finish(acks, { responses })
+  return syncAll(appended).then((): Result => finish(acks, { responses }))
 }
 
 function appendBatch(
@@ -199,8 +201,8 @@ function findTopic(data: TopicData, { services, apiVersion }: RequestContext): T
 }
 
 /** With acks = 0 the client reads no answer: an error ends the connection, so that it asks for metadata again. */
-function finish(request: ProduceRequest, response: ProduceResponseInput): Result {
-  if (request.acks !== 0) return response
+function finish(acks: number, response: ProduceResponseInput): Result {
+  if (acks !== 0) return response
   for (const topic of response.responses ?? []) {
     for (const { index, errorCode } of topic.partitionResponses ?? []) {
       if (errorCode !== ErrorCode.NONE)
