@@ -28,7 +28,7 @@ export interface OtlpResource {
 }
 
 /** More fields than this are refused: a push of thousands of figures has a fraction of it. */
-const MAX_FIELDS = 500_000
+const MAX_FIELDS = 250_000
 const EMPTY = Buffer.alloc(0)
 /** The code of sums that tell what came since the last push. */
 const DELTA = 1

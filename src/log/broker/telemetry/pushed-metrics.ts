@@ -53,7 +53,7 @@ const SERIES_MAX = 20_000
 /** Of the names and values of one series together. */
 const SERIES_LENGTH_MAX = 500
 /** What is beyond in one push is not even looked at. */
-const POINTS_PER_PUSH_MAX = 10_000
+const POINTS_PER_PUSH_MAX = 5_000
 const ATTRIBUTES_MAX = 10
 
 interface KeptClient {

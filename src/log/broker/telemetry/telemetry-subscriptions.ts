@@ -33,6 +33,8 @@ export interface ClientMetricsSetting {
 const DEFAULT_INTERVAL_MS = 300_000
 const MIN_INTERVAL_MS = 100
 const MAX_INTERVAL_MS = 3_600_000
+/** What clients say of themselves and is longer fits no expression: matching takes time for every character. */
+const MATCHED_LENGTH_MAX = 1_000
 /** Stands for all metrics. */
 const ALL = '*'
 
@@ -188,7 +190,8 @@ export class TelemetrySubscriptions {
 function fits({ match }: Subscription, client: ClientAttributes): boolean {
   return match.entries().every(([word, expression]) => {
     const value = client[word]
-    return value !== null && expression.kind === 'compiled' && expression.matches(value)
+    if (value === null || value.length > MATCHED_LENGTH_MAX) return false
+    return expression.kind === 'compiled' && expression.matches(value)
   })
 }
 
