@@ -150,14 +150,15 @@ class KafkaReader<T> implements SourceReader<T> {
 
   async poll(): Promise<SourceBatch<T> | 'end'> {
     const told = this.#toEnd.pop()
-    if (told !== undefined) return emptyBatch(told.split)
+    if (told !== undefined) return emptyBatch(told.split, { caughtUp: true, splitEnded: true })
     if (this.#assigned.every((one) => one.ended)) return 'end'
     const fetched = await this.#waiting?.next()
     if (fetched === undefined) return 'end'
     const assigned = this.#assigned.find((one) => one.partition === fetched.partition)
     if (assigned === undefined) return this.poll()
     const decoded = this.#decode(fetched, assigned)
-    if (decoded === undefined) return this.poll()
+    // That there is more keeps the split from being taken for an idle one while it waits.
+    if (decoded === undefined) return emptyBatch(assigned.split, { caughtUp: false, splitEnded: false })
     const batch = this.#batchOf(fetched, assigned, decoded)
     assigned.offset = fetched.nextOffset
     if (assigned.end !== null && assigned.offset >= assigned.end) {
@@ -255,8 +256,11 @@ class KafkaReader<T> implements SourceReader<T> {
   }
 }
 
-function emptyBatch<T>(splitId: string): SourceBatch<T> {
-  return { splitId, values: [], timestamps: [], rejected: [], caughtUp: true, splitEnded: true }
+function emptyBatch<T>(
+  splitId: string,
+  state: { readonly caughtUp: boolean; readonly splitEnded: boolean },
+): SourceBatch<T> {
+  return { splitId, values: [], timestamps: [], rejected: [], ...state }
 }
 
 function readPosition(split: Split): Omit<Assigned, 'ended'> {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import fc from 'fast-check'
 import { encodeJson } from '../../../stream/state/json-codec.ts'
 import { avroLanguage } from './avro-language.ts'
 import { jsonLanguage } from './json-language.ts'
@@ -242,5 +243,51 @@ test('message indexes are written as they are read', () => {
   for (const path of [[0], [1], [0, 0], [3, 200, 7]]) {
     const bytes = messageIndexBytes(path)
     assert.deepEqual(readMessageIndexes(bytes, 0, bytes.length), { path, end: bytes.length })
+  }
+})
+
+describe('records that were changed on their way are read or refused, and never take long', () => {
+  const fields = [
+    { name: 'a', type: { type: 'array', items: ['null', 'string'] } },
+    { name: 'm', type: { type: 'map', values: { type: 'array', items: 'bytes' } } },
+    { name: 'n', type: ['null', 'R'], default: null },
+  ]
+  const inner = { a: ['x', null], m: {}, n: null }
+  const value = { a: ['y'], m: { k: [Buffer.from('abc')] }, n: inner }
+  const record = { type: 'record', name: 'R', fields }
+  const less = textOf('AVRO', { ...record, fields: fields.slice(0, 1) })
+  const message =
+    'syntax = "proto3"; message R { repeated string a = 1; map<string, bytes> m = 2; R n = 3; int64 l = 4; }'
+  const [avro, proto] = [textOf('AVRO', record), textOf('PROTOBUF', message)]
+  const [avroLike, protoLike] = [
+    avroLanguage({ longs: 'number' }),
+    protobufLanguage({ longs: 'number', message: undefined }),
+  ]
+  const cases = {
+    Avro: [avroLike.writer(avro).encode(value, 1), avroLike.reader(avro, undefined)],
+    'Avro as another schema': [avroLike.writer(avro).encode(value, 1), avroLike.reader(avro, less)],
+    Protobuf: [
+      protoLike.writer(proto).encode({ a: ['x', 'y'], m: { k: Buffer.from('abc') }, n: { l: 5 } }, 1),
+      protoLike.reader(proto, undefined),
+    ],
+  } as const
+  for (const [name, [good, read]] of Object.entries(cases)) {
+    test(name, () => {
+      const change = fc.array(fc.tuple(fc.nat(good.length - 1), fc.integer({ min: 0, max: 255 })), {
+        maxLength: 6,
+      })
+      fc.assert(
+        fc.property(change, fc.nat(good.length), (changes, cut) => {
+          const bytes = Buffer.from(good)
+          for (const [at, byte] of changes) bytes[at] = byte
+          try {
+            read(bytes, HEADER_BYTES, Math.max(HEADER_BYTES, bytes.length - cut))
+          } catch (error) {
+            assert.ok(error instanceof Error)
+          }
+        }),
+        { numRuns: 3_000 },
+      )
+    })
   }
 })

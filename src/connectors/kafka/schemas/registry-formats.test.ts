@@ -12,6 +12,7 @@ import { decodeRecords, Fetcher } from '../../../log/client/fetcher.ts'
 import { createProducer } from '../../../log/client/producer.ts'
 import { serve, type Served } from '../../../server/serve.ts'
 import { job } from '../../../stream/graph/job.ts'
+import { nodeWorld } from '../../../world/node.ts'
 import { runJob, type RunningJob } from '../../../stream/runtime/run-job.ts'
 import { collect } from '../../collect/collect.ts'
 import { avro, json, jsonSchema, kafka, type KafkaOptions, keyedKafka, protobuf, string } from '../index.ts'
@@ -280,6 +281,33 @@ test('records whose schema is not there yet wait for it; other partitions go on,
   assert.equal(values.length, 6)
   assert.equal(asked.filter((one) => one.endsWith('/schemas/ids/1')).length, 1)
   assert.ok(asked.every((one) => one.startsWith(`Basic ${Buffer.from('ada:engine').toString('base64')} `)))
+})
+
+test('a partition that waits for a schema is not taken for one that has nothing to read', async () => {
+  const silent = http.createServer(() => undefined)
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`
+  await send('unanswered', [{ value: Buffer.from([0, 0, 0, 0, 1, 0]) }])
+  const source = kafka({ topic: 'unanswered', value: avro({ registry: { url } }) })
+  const stopped = new AbortController()
+  const reader = source.createReader({
+    ...{ world: nodeWorld(), job: 'unanswered', step: 'in', subtask: 0, parallelism: 1 },
+    ...{ bootstrap: served.bootstrap, signal: stopped.signal },
+  })
+  const splits = [{ id: 'unanswered-0', position: { offset: 0, end: null } }]
+  await reader.open(splits)
+  const batch = await reader.poll()
+  assert.deepEqual(batch, {
+    ...{ splitId: 'unanswered-0', values: [], timestamps: [], rejected: [] },
+    ...{ caughtUp: false, splitEnded: false },
+  })
+  assert.deepEqual(reader.snapshot(), splits)
+  const ended = reader.poll()
+  await reader.close()
+  assert.equal(await ended, 'end')
+  stopped.abort()
+  silent.closeAllConnections()
+  silent.close()
 })
 
 test('a source of keys and values, with formats of any kind', async () => {
