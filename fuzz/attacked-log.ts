@@ -66,11 +66,17 @@ export class AttackedLog implements AsyncDisposable {
   /** Rejects when the process has ended. */
   memory(options: { readonly collect: boolean } = { collect: true }): Promise<ServerMemory> {
     if (this.hasEnded) return Promise.reject(new Error(`the log has ended: ${this.lastWords}`))
-    return new Promise((resolve, reject) => {
-      this.#asking.push(resolve)
-      void this.#ended.promise.then(() => reject(new Error(`the log has ended: ${this.lastWords}`)))
-      this.#tell(options.collect ? 'memory' : 'memory without collecting')
+    const answer = new Promise<ServerMemory>((resolve) => this.#asking.push(resolve))
+    this.#tell(options.collect ? 'memory' : 'memory without collecting')
+    return this.during(answer)
+  }
+
+  /** What comes of the work; rejects when the process ends before it. */
+  during<T>(work: Promise<T>): Promise<T> {
+    const ended = this.#ended.promise.then(() => {
+      throw new Error(`the log has ended: ${this.lastWords}`)
     })
+    return Promise.race([work, ended])
   }
 
   /** Ends it in order; throws when it does not end so. */

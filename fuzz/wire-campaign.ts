@@ -98,7 +98,7 @@ class Campaign {
       const after = await this.#settled(bystanders)
       say(`after: ${describe(after)}`)
       this.#compare(before, after)
-      const { acknowledged, transactions, troubles } = await bystanders.finish()
+      const { acknowledged, transactions, troubles } = await this.#log.during(bystanders.finish())
       say(`bystanders: ${acknowledged} records, ${transactions} transactions, all there`)
       for (const trouble of troubles) this.#findings.add(`a bystander met an error: ${trouble}`)
       await this.#log.stop()
