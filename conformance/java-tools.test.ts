@@ -7,6 +7,7 @@ import { WireClient } from '../src/log/broker/wire-client.test-kit.ts'
 import { nodeWorld } from '../src/world/node.ts'
 import { expectSuccess } from './tools/command.ts'
 import { GroupServer } from './tools/group-server.ts'
+import { StreamsServer } from './tools/streams-server.ts'
 import { kafkaTool, type KafkaTool } from './tools/kafka-tools.ts'
 import { hasWitness, startTarget } from './tools/target.ts'
 
@@ -82,6 +83,37 @@ test("Kafka's command line tools", async (t) => {
     const shown = await describe('--members', '--verbose')
     assert.match(shown, /first\s+one\s+.*\s2\s+(?:false\s+)?.*tools:0,1.*\s3\s+.*tools:0/)
     assert.match(shown, /second\s+.*\s3\s.*\s3\s+.*tools:1/)
+    client.close()
+  })
+
+  await t.test('kafka-streams-groups lists, describes, resets and deletes', async () => {
+    const [host = '', port = ''] = target.address.split(':')
+    const client = await WireClient.connect(nodeWorld().network, { host, port: Number(port) })
+    const members = new StreamsServer(client, target.prefix)
+    const name = `${target.prefix}streams`
+    const counting = [
+      { reads: ['tools'], writes: ['words'] },
+      { repartitioned: { words: 0 }, state: ['counts'] },
+    ]
+    await members.coordinatorReady()
+    await members.streamsJoin('streams', 'thread', counting)
+    await members.created('counts')
+    await sleep(4_000) // Kafka waits for more members, and assigns in the background.
+    await members.streams('streams', 'thread', { active: {} })
+    await members.streams('streams', 'thread', { active: {} })
+    const groups = (...args: string[]): Promise<string> =>
+      run('kafka-streams-groups', [...bootstrap, ...args])
+    assert.match(await groups('--list', '--state'), new RegExp(`${name}\\s+Stable`))
+    const describe = (...args: string[]): Promise<string> => groups('--describe', '--group', name, ...args)
+    assert.match(await describe('--state'), /Stable\s+1/)
+    const shown = await describe('--members', '--verbose')
+    assert.match(shown, /thread\s.*ACTIVE: 0:\[0,1\]; 1:\[0,1\];/)
+    await members.commit('streams', 'thread', 3, 0, { topic: 'tools' })
+    await members.streams('streams', 'thread', { memberEpoch: -1 })
+    const reset = ['--reset-offsets', '--to-earliest', '--input-topic', topic, '--execute']
+    assert.match(await groups('--group', name, ...reset), /NEW-OFFSET/)
+    await groups('--delete', '--group', name)
+    assert.doesNotMatch(await groups('--list'), new RegExp(name))
     client.close()
   })
 
@@ -209,6 +241,11 @@ test("Kafka's command line tools", async (t) => {
     for (const type of ['3', '5', '6', '7', '8'])
       assert.ok(
         offsets.includes(`{"type":"${type}","data":{"groupId":"${target.prefix}members"`),
+        `type ${type}`,
+      )
+    for (const type of ['17', '19', '20', '21', '22', '23'])
+      assert.ok(
+        offsets.includes(`{"type":"${type}","data":{"groupId":"${target.prefix}streams"`),
         `type ${type}`,
       )
     const transactions = await run('kafka-dump-log', [

@@ -7,6 +7,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { listGroups } from '../src/log/client/group-admin.ts'
+import type { LogClient } from '../src/log/client/log-client.ts'
 import { FrameworkProcess } from './tools/framework-process.ts'
 import { MortalTarget } from './tools/mortal-target.ts'
 import { paths } from './tools/paths.ts'
@@ -26,12 +29,15 @@ const PREFIX = 'streams-'
 
 type Protocol = 'classic' | 'streams'
 
-/** In groups of the streams protocol it is the broker that says how long a member may be silent. */
+/**
+ * In groups of the streams protocol it is the broker that says how long a member may be silent. Applications give up when
+ * their internal topics are not there after two heartbeats.
+ */
 const BROKER_SETTINGS = {
   'group.streams.min.session.timeout.ms': '1000',
-  'group.streams.session.timeout.ms': '6000',
+  'group.streams.session.timeout.ms': '8000',
   'group.streams.min.heartbeat.interval.ms': '100',
-  'group.streams.heartbeat.interval.ms': '500',
+  'group.streams.heartbeat.interval.ms': '2000',
   'group.streams.initial.rebalance.delay.ms': '0',
 }
 
@@ -45,6 +51,45 @@ for (const protocol of ['classic', 'streams'] as const) {
     )
   })
 }
+
+test('Kafka Streams, streams protocol, two instances', { skip: lacking('kafka-streams') }, async (t) => {
+  await using target = await MortalTarget.start({
+    ...BROKER_SETTINGS,
+    'group.streams.num.standby.replicas': '1',
+  })
+  const client = await connectTo(target.address)
+  t.after(() => client.close())
+  const options = { protocol: 'streams' } as const
+  await using first = startApp('word-count', target, { ...options, stateFolder: temporaryFolder(t) })
+
+  await t.test('who lacks a source topic waits for it', async () => {
+    await first.until(/MissingSourceTopic|REBALANCING/)
+    await sleep(2_000)
+    assert.deepEqual(await groupTypes(client), ['streams'])
+    first.mustRun()
+    await makeTopics(client, { [`${PREFIX}lines`]: 3, [`${PREFIX}counts`]: 2 })
+  })
+
+  await t.test('one is killed: the other goes on from its standbys, every count comes once', async () => {
+    await using counts = await TopicReader.start(client, `${PREFIX}counts`)
+    const lines = Array.from({ length: 6_000 }, (_, index) => lineOf(index))
+    const total = lines.length * WORDS_OF_A_LINE
+    const fed = feed(
+      client,
+      `${PREFIX}lines`,
+      lines.map((value) => ({ value })),
+    )
+    await counts.until(total / 10, { while: () => first.mustRun() })
+    await using second = startApp('word-count', target, { ...options, stateFolder: temporaryFolder(t) })
+    await second.until(/RUNNING/)
+    await counts.until(total / 3, { while: () => second.mustRun() })
+    await first.kill()
+    await fed
+    await counts.until(total, { while: () => second.mustRun() })
+    await second.stop()
+    assertCounts(counts, lines)
+  })
+})
 
 async function wordCount(wordTest: TestContext, protocol: Protocol): Promise<void> {
   await using target = await MortalTarget.start(BROKER_SETTINGS)
@@ -73,6 +118,15 @@ async function wordCount(wordTest: TestContext, protocol: Protocol): Promise<voi
   await counts.until(total, { while: () => second.mustRun() })
   await second.stop()
 
+  assertCounts(counts, lines)
+  const internal = `${PREFIX}word-count-`
+  assert.equal(await topicSetting(client, `${internal}counts-changelog`, 'cleanup.policy'), 'compact')
+  assert.equal(await topicSetting(client, `${internal}by-word-repartition`, 'cleanup.policy'), 'delete')
+  assert.equal(await topicSetting(client, `${internal}by-word-repartition`, 'retention.ms'), '-1')
+}
+
+/** Every word has counted up from one, once each. */
+function assertCounts(counts: TopicReader, lines: readonly string[]): void {
   const byWord = Map.groupBy(counts.records, ({ key }) => key)
   const expected = new Map<string, number>()
   for (const word of lines.flatMap((line) => line.split(' ')))
@@ -86,10 +140,6 @@ async function wordCount(wordTest: TestContext, protocol: Protocol): Promise<voi
       word,
     )
   }
-  const internal = `${PREFIX}word-count-`
-  assert.equal(await topicSetting(client, `${internal}counts-changelog`, 'cleanup.policy'), 'compact')
-  assert.equal(await topicSetting(client, `${internal}by-word-repartition`, 'cleanup.policy'), 'delete')
-  assert.equal(await topicSetting(client, `${internal}by-word-repartition`, 'retention.ms'), '-1')
 }
 
 async function joinAndWindows(salesTest: TestContext, protocol: Protocol): Promise<void> {
@@ -139,6 +189,11 @@ async function joinAndWindows(salesTest: TestContext, protocol: Protocol): Promi
   const policy = await topicSetting(client, `${internal}sums-changelog`, 'cleanup.policy')
   assert.deepEqual(policy?.split(',').toSorted(), ['compact', 'delete'])
   assert.equal(await topicSetting(client, `${internal}customers-changelog`, 'cleanup.policy'), 'compact')
+}
+
+async function groupTypes(client: LogClient): Promise<string[]> {
+  const groups = await listGroups(client)
+  return groups.map(({ type }) => type.toLowerCase())
 }
 
 function startApp(

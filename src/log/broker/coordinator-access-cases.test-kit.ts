@@ -12,6 +12,32 @@ const PRODUCER = { producerId: 1, producerEpoch: 0 }
 /** Nobody in particular: commits of a client that is in no group. */
 export const NO_MEMBER = { groupId: 'g', memberId: '', generationId: -1, generationIdOrMemberEpoch: -1 }
 const PROTOCOL = { protocolType: 'consumer', protocolName: 'range' }
+const STREAMING = {
+  groupId: 'streams',
+  memberId: 'm',
+  memberEpoch: 0,
+  endpointInformationEpoch: 0,
+  rebalanceTimeoutMs: 1_000,
+  processId: 'p',
+  activeTasks: [],
+  standbyTasks: [],
+  warmupTasks: [],
+  topology: {
+    epoch: 0,
+    subtopologies: [
+      {
+        subtopologyId: '0',
+        sourceTopics: ['t'],
+        sourceTopicRegex: [],
+        stateChangelogTopics: [],
+        repartitionSinkTopics: [],
+        repartitionSourceTopics: [],
+        copartitionGroups: [],
+      },
+    ],
+  },
+}
+
 const JOINING = {
   groupId: 'new',
   memberId: 'AAAAAAAAAAAAAAAAAAAAAQ',
@@ -340,6 +366,56 @@ export const COORDINATOR_ACCESS_CASES: readonly AccessCase[] = [
     ask: async ({ home }) => {
       const body = { groupIds: ['g'], includeAuthorizedOperations: false }
       return [(await home.call(apis.consumerGroupDescribe, 1, body)).groups[0]!.errorCode]
+    },
+  },
+  {
+    name: 'StreamsGroupHeartbeat into a group',
+    rights: [
+      ['DESCRIBE', 'topic t'],
+      ['READ', 'group streams'],
+    ],
+    refused: GROUP,
+    ask: async ({ home }) => [(await home.call(apis.streamsGroupHeartbeat, 1, STREAMING)).errorCode],
+  },
+  {
+    name: 'StreamsGroupHeartbeat for a topic',
+    rights: [
+      ['READ', 'group streams'],
+      ['DESCRIBE', 'topic t'],
+    ],
+    refused: TOPIC,
+    ask: async ({ home }) => [(await home.call(apis.streamsGroupHeartbeat, 1, STREAMING)).errorCode],
+  },
+  {
+    name: 'StreamsGroupHeartbeat that needs a topic made',
+    rights: [
+      ['READ', 'group making'],
+      ['DESCRIBE', 'topic t'],
+      ['DESCRIBE', 'topic kept'],
+      ['CREATE', 'topic kept'],
+    ],
+    refused: TOPIC,
+    ask: async ({ home }) => {
+      const kept = { name: 'kept', partitions: 0, replicationFactor: 0, topicConfigs: [] }
+      const subtopology = { ...STREAMING.topology.subtopologies[0]!, stateChangelogTopics: [kept] }
+      const topology = { epoch: 0, subtopologies: [subtopology] }
+      const body = { ...STREAMING, groupId: 'making', topology }
+      const { errorCode, status } = await home.call(apis.streamsGroupHeartbeat, 1, body)
+      const forbidden = status?.some(({ statusDetail }) => statusDetail.includes('Unauthorized to CREATE'))
+      return [forbidden === true ? ErrorCode.TOPIC_AUTHORIZATION_FAILED : errorCode]
+    },
+  },
+  {
+    name: 'StreamsGroupDescribe of a group with topics',
+    rights: [
+      ['DESCRIBE', 'group streams'],
+      ['DESCRIBE', 'topic t'],
+    ],
+    refused: TOPIC,
+    ask: async ({ office, home }) => {
+      await office.call(apis.streamsGroupHeartbeat, 1, STREAMING)
+      const body = { groupIds: ['streams'], includeAuthorizedOperations: false }
+      return [(await home.call(apis.streamsGroupDescribe, 1, body)).groups[0]!.errorCode]
     },
   },
 ]
