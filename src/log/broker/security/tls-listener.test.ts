@@ -1,6 +1,6 @@
 /** Listeners with TLS on the real network: who clients are by their certificates, and certificates that change. */
 import assert from 'node:assert/strict'
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
@@ -110,7 +110,7 @@ describe('TLS listeners', { skip: lacksOpenssl }, () => {
       const [unchanged] = await log.reloadCertificates()
       assert.deepEqual(unchanged, { listener: 'SSL', result: 'unchanged' })
 
-      cpSync(next.certificatePath, used.certificatePath)
+      exchange(next.certificatePath, used.certificatePath)
       const [mismatch] = await log.reloadCertificates()
       assert.equal(mismatch!.result, 'failed')
       assert.match(mismatch!.reason!, /MR_TLS_INVALID/)
@@ -119,7 +119,7 @@ describe('TLS listeners', { skip: lacksOpenssl }, () => {
       const meanwhile = await scene.connect()
       assert.match(subjectShown(meanwhile), /CN=first/)
 
-      cpSync(next.keyPath, used.keyPath)
+      exchange(next.keyPath, used.keyPath)
       await until(() => told('new certificate in use') === 1)
       const late = await scene.connect()
       assert.match(subjectShown(late), /CN=second/)
@@ -154,6 +154,12 @@ describe('TLS listeners', { skip: lacksOpenssl }, () => {
       )
   })
 })
+
+/** In one step: the listener looks at the file at any moment, from another thread. */
+function exchange(from: string, to: string): void {
+  cpSync(from, `${to}.new`)
+  renameSync(`${to}.new`, to)
+}
 
 function subjectShown(client: WireClient): string {
   return subjectOf(client.connection.tls!.peerCertificate!)!
