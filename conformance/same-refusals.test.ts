@@ -13,6 +13,7 @@ import {
 } from '../src/log/broker/coordinator-access-cases.test-kit.ts'
 import { ADMINISTRATION, type Question } from './tools/access-questions.ts'
 import { AclOperation, PermissionType } from '../src/log/broker/security/access-codes.ts'
+import { SHARE_ACCESS_CASES } from '../src/log/broker/share/share-access-cases.test-kit.ts'
 import { TOPIC_ACCESS_CASES } from '../src/log/broker/topic-access-cases.test-kit.ts'
 import type { WireClient } from '../src/log/broker/wire-client.test-kit.ts'
 import { apis } from '../src/log/protocol/apis.ts'
@@ -235,7 +236,7 @@ test('Millrace refuses as Kafka does', { skip: lacking('kafka') }, async (t) => 
   await using theirs = await startKafkaWithRules()
   const millrace = await Server.connect(ours)
   const kafka = await Server.connect(theirs)
-  for (const one of [...TOPIC_ACCESS_CASES, ...COORDINATOR_ACCESS_CASES]) {
+  for (const one of [...TOPIC_ACCESS_CASES, ...COORDINATOR_ACCESS_CASES, ...SHARE_ACCESS_CASES]) {
     await t.test(one.name, async () => {
       const [given, expected] = await Promise.all([millrace.answers(one), kafka.answers(one)])
       const compared = ALLOWED_OTHERWISE.has(one.name) ? -1 : Infinity

@@ -7,6 +7,7 @@ import { ZERO_UUID } from '../protocol/field.ts'
 import { withAccessRules } from './access-scene.test-kit.ts'
 import { committedTo, COORDINATOR_ACCESS_CASES, NO_MEMBER } from './coordinator-access-cases.test-kit.ts'
 import { AclOperation } from './security/access-codes.ts'
+import { SHARE_ACCESS_CASES } from './share/share-access-cases.test-kit.ts'
 import { TOPIC_ACCESS_CASES } from './topic-access-cases.test-kit.ts'
 import { batchOf } from './wire-client.test-kit.ts'
 
@@ -24,7 +25,11 @@ const ANY_ACL = {
 test('44: every API refuses with Kafka’s error what no rule allows, and nothing else', () =>
   withAccessRules(async (scene) => {
     await scene.office.call(apis.metadata, 12, { topics: [{ name: 'gone' }] })
-    for (const { name, rights, refused, ask } of [...TOPIC_ACCESS_CASES, ...COORDINATOR_ACCESS_CASES]) {
+    for (const { name, rights, refused, ask } of [
+      ...TOPIC_ACCESS_CASES,
+      ...COORDINATOR_ACCESS_CASES,
+      ...SHARE_ACCESS_CASES,
+    ]) {
       for (const right of rights.slice(0, -1)) await scene.allow(...right)
       const without = await ask(scene)
       assert.deepEqual(

@@ -5,7 +5,7 @@ import { describeShareGroupOffsetsApi } from '../protocol/apis/describe-share-gr
 import { throwIfError } from './kafka-error.ts'
 import type { LogClient } from './log-client.ts'
 
-export interface ShareOffset {
+interface ShareOffset {
   readonly topic: string
   readonly partition: number
   /** The first offset that is not done with. */

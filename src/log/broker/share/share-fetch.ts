@@ -20,7 +20,7 @@ import type { RequestContext } from '../services.ts'
 import { sharedLog, type ShareMember } from './share-acknowledgements.ts'
 import { partitionKey, type SharedPartition, type ShareSession } from './share-sessions.ts'
 
-export interface ShareFetchLimits {
+interface ShareFetchLimits {
   readonly maxWaitMs: number
   readonly minBytes: number
   readonly maxBytes: number

@@ -4,7 +4,7 @@ import { ErrorCode } from '../../protocol/error-code.ts'
 import { ZERO_UUID } from '../../protocol/field.ts'
 import type { BrokerServices } from '../services.ts'
 
-export interface DescribedShareOffset {
+interface DescribedShareOffset {
   readonly partitionIndex: number
   /** -1: the group has not begun here. */
   readonly startOffset: number

@@ -1,5 +1,5 @@
 /** How far the delivery of a record has come. `acknowledged` and `archived` are final. */
-export type DeliveryState = 'available' | 'acquired' | 'acknowledged' | 'archived'
+type DeliveryState = 'available' | 'acquired' | 'acknowledged' | 'archived'
 
 /** Neighbouring offsets whose records are equally far. */
 export interface DeliveryRun {

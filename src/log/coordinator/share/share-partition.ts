@@ -63,7 +63,7 @@ export interface AcknowledgementBatch {
   readonly acknowledgeTypes: readonly number[]
 }
 
-export type Acknowledged =
+type Acknowledged =
   | {
       readonly kind: 'accepted'
       readonly changes: readonly StateBatch[]

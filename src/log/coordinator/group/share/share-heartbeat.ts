@@ -243,7 +243,7 @@ function moveToTarget(draft: ShareDraft, memberId: string): ShareMember['current
   return value
 }
 
-export function sameAssignment(one: Assignment, other: Assignment): boolean {
+function sameAssignment(one: Assignment, other: Assignment): boolean {
   return JSON.stringify([...one]) === JSON.stringify([...other])
 }
 
