@@ -37,7 +37,8 @@ const CONFIG: ServerConfig = {
   'offsets.topic.num.partitions': 2,
   'transaction.state.log.num.partitions': 2,
   'group.initial.rebalance.delay.ms': 0,
-  'producer.id.expiration.ms': 3_000,
+  // Longer than it takes a bystander to repeat itself on a busy machine: later it would not be known again.
+  'producer.id.expiration.ms': 60_000,
   'transactional.id.expiration.ms': 3_000,
   'transaction.remove.expired.transaction.cleanup.interval.ms': 1_000,
   'transaction.abort.timed.out.transaction.cleanup.interval.ms': 1_000,
