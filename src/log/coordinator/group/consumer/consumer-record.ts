@@ -1,5 +1,14 @@
 import type { ByteReader } from '../../../../base/byte-reader.ts'
 import { ByteWriter } from '../../../../base/byte-writer.ts'
+import {
+  fieldOf,
+  readInts,
+  readStrings,
+  readTags,
+  writeInts,
+  writeStrings,
+  writeTags,
+} from '../record-fields.ts'
 
 /** Topic id → partitions, ascending. */
 export type Assignment = ReadonlyMap<string, readonly number[]>
@@ -175,7 +184,7 @@ function writeMember(writer: ByteWriter, value: MemberValue): void {
     classic.unsignedVarint(0)
   }
   classic.unsignedVarint(0)
-  writeTag0(writer, classic.toBuffer())
+  writeTags(writer, classic.toBuffer())
 }
 
 function writeCurrent(writer: ByteWriter, value: CurrentValue): void {
@@ -190,38 +199,14 @@ function writeCurrent(writer: ByteWriter, value: CurrentValue): void {
       writeInts(writer, [...partitions.keys()])
       const epochs = new ByteWriter(8 + 4 * partitions.size)
       writeInts(epochs, [...partitions.values()])
-      writeTag0(writer, epochs.toBuffer())
+      writeTags(writer, epochs.toBuffer())
     }
   }
   writer.unsignedVarint(0)
 }
 
-function writeInts(writer: ByteWriter, values: readonly number[]): void {
-  writer.unsignedVarint(values.length + 1)
-  for (const value of values) writer.int32(value)
-}
-
-function writeStrings(writer: ByteWriter, values: readonly string[]): void {
-  writer.unsignedVarint(values.length + 1)
-  for (const value of values) writer.compactString(value)
-}
-
-/** The tagged fields of a struct whose only one has tag 0. */
-function writeTag0(writer: ByteWriter, field: Buffer): void {
-  writer.unsignedVarint(1)
-  writer.unsignedVarint(0)
-  writer.unsignedVarint(field.length)
-  writer.raw(field)
-}
-
 function writeTaggedInt64(writer: ByteWriter, value: number): void {
-  if (value === 0) {
-    writer.unsignedVarint(0)
-    return
-  }
-  const field = new ByteWriter(8)
-  field.int64(value)
-  writeTag0(writer, field.toBuffer())
+  writeTags(writer, value === 0 ? undefined : fieldOf((field) => field.int64(value)))
 }
 
 /** Reads a record whose key has the version; undefined when the version is none of the consumer protocol's. */
@@ -340,22 +325,9 @@ function readOwned(reader: ByteReader, memberEpoch: number): OwnedPartitions {
   return owned
 }
 
-function readInts(reader: ByteReader): number[] {
-  return Array.from({ length: reader.compactArrayLength(4) }, () => reader.int32())
-}
-
-function readStrings(reader: ByteReader): string[] {
-  return Array.from({ length: reader.compactArrayLength(1) }, () => reader.compactString())
-}
-
 /** Reads the tagged fields of a struct and gives what has tag 0, if it is there. */
 function readTag0<Value>(reader: ByteReader, read: (field: ByteReader) => Value): Value | undefined {
   let found: Value | undefined
-  for (let count = reader.unsignedVarint(); count > 0; count--) {
-    const tag = reader.unsignedVarint()
-    const end = reader.taggedFieldEnd()
-    if (tag === 0) found = read(reader)
-    reader.position = end
-  }
+  readTags(reader, (field) => (found = read(field)))
   return found
 }

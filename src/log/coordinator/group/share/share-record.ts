@@ -1,6 +1,7 @@
 import type { ByteReader } from '../../../../base/byte-reader.ts'
 import { ByteWriter } from '../../../../base/byte-writer.ts'
 import type { Assignment } from '../consumer/consumer-record.ts'
+import { readInts, writeInts } from '../record-fields.ts'
 
 /** The records of `__consumer_offsets` that belong to share groups (KIP-932). A null value is a tombstone. */
 export type ShareRecord =
@@ -156,11 +157,6 @@ function writeTopics(writer: ByteWriter, topics: ShareTopics): void {
   }
 }
 
-function writeInts(writer: ByteWriter, values: readonly number[]): void {
-  writer.unsignedVarint(values.length + 1)
-  for (const value of values) writer.int32(value)
-}
-
 /** Reads a record whose key has the version; undefined when the version is none of share groups'. */
 export function decodeShareRecord(
   version: number,
@@ -239,8 +235,4 @@ function readTopics(reader: ByteReader): ShareTopics {
     }
   }
   return topics
-}
-
-function readInts(reader: ByteReader): number[] {
-  return Array.from({ length: reader.compactArrayLength(4) }, () => reader.int32())
 }
