@@ -254,7 +254,7 @@ export class PartitionLog {
 
   /** Calls back after every append, after records became durable, and when the log start moved. Returns what ends it. */
   onAdvance(callback: () => void): () => void {
-    this.#listeners = [...this.#listeners, callback]
+    this.#listeners = this.#listeners.concat(callback)
     return () => {
       this.#listeners = this.#listeners.filter((each) => each !== callback)
     }

@@ -161,14 +161,15 @@ export class ProducerStates {
     const state = this.#stateFor(header.producerId, header.producerEpoch)
     state.lastSeenMs = placed.nowMs
     if (header.baseSequence >= 0) {
-      if (state.batches.length === REMEMBERED_BATCHES) state.batches.shift()
-      state.batches.push({
+      const batch: RememberedBatch = {
         firstSequence: header.baseSequence,
         lastSequence: lastSequenceOf(header),
         firstOffset: placed.baseOffset,
         lastOffset: placed.baseOffset + header.lastOffsetDelta,
         timestampMs: header.maxTimestamp,
-      })
+      }
+      // There is a state for each producer in each partition that it writes to: `push` and spread make room for 17.
+      state.batches = state.batches.slice(1 - REMEMBERED_BATCHES).concat(batch)
     }
     if (isTransactional(header.attributes) && state.transactionFirstOffset < 0) {
       state.transactionFirstOffset = placed.baseOffset
