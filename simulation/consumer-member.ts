@@ -112,7 +112,7 @@ class Session {
     member.epoch = answer.memberEpoch
     if (answer.assignment === null) return
     const assigned = answer.assignment.topicPartitions.flatMap(({ partitions }) => partitions)
-    this.#setting.history.note(
+    this.#setting.history.memberTold(
       `${this.#setting.name}: epoch ${member.epoch}, partitions ${assigned.join(' ')}`,
     )
     const lost = owned.filter((partition) => !assigned.includes(partition))

@@ -19,6 +19,11 @@ type Fault = (targets: FaultTargets, random: SeededRandom, clock: Clock) => Prom
 const faults: Readonly<Record<string, Fault>> = {
   kill: ({ server }, random) => stopServer(server, 'kill', random),
   power: ({ server }, random) => stopServer(server, 'power', random),
+  'power when a member is told': async ({ server, history, killClient }, random, clock) => {
+    killClient()
+    await Promise.race([history.untilMemberTold(), sleep(clock, 3_000)])
+    return stopServer(server, 'power', random)
+  },
   close: ({ server }, random) => stopServer(server, 'close', random),
   'client dies': ({ killClient }) => Promise.resolve(killClient()),
   'one connection cut': ({ simulation }) => Promise.resolve(void simulation.network.cutOne()),

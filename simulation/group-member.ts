@@ -59,7 +59,7 @@ export const groupMember: ClientProgram = async (setting) => {
         if (membership === undefined) {
           membership = await join(client, setting, memberId)
           memberId = membership.memberId
-          history.note(
+          history.memberTold(
             `${name}: generation ${membership.generationId}, partitions ${membership.partitions.join(' ')}`,
           )
         }

@@ -39,6 +39,7 @@ export class History {
   /** Errors that clients met. */
   readonly troubles: string[] = []
   readonly #lines: string[] = []
+  readonly #membersAwaited: (() => void)[] = []
   readonly #nowMs: () => number
   #digest = 0
 
@@ -52,6 +53,17 @@ export class History {
     for (let i = 0; i < line.length; i++)
       this.#digest = (Math.imul(this.#digest, 31) + line.charCodeAt(i)) | 0
     this.#lines.push(line)
+  }
+
+  /** A member was told its generation or epoch, and what it is to work on. */
+  memberTold(text: string): void {
+    this.note(text)
+    for (const resolve of this.#membersAwaited.splice(0)) resolve()
+  }
+
+  /** Resolves when the next member is told. */
+  untilMemberTold(): Promise<void> {
+    return new Promise((resolve) => this.#membersAwaited.push(resolve))
   }
 
   /** A client met an error. Where nothing goes wrong on purpose, nobody may. */
