@@ -20,7 +20,7 @@ const deserializers = {
 }
 for (const line of readFileSync(0, 'utf8').trim().split('\n')) {
   const [language, topic, base64] = line.split(' ')
-  const { $typeName, ...value } = await deserializers[language].deserialize(
+  const { $typeName: _typeName, ...value } = await deserializers[language].deserialize(
     topic,
     Buffer.from(base64, 'base64'),
   )
