@@ -15,7 +15,8 @@ import { isEmpty, NOTHING_HELD, overlap, sameHeld, type TaskId, type Tasks } fro
 interface Towards {
   readonly epoch: number
   readonly target: Tasks
-  readonly holders: TaskHolders
+  /** Asked only when something moves. */
+  holders(): TaskHolders
   /** What the member says it owns; undefined when it did not say. */
   readonly owned: Tasks | undefined
 }
@@ -82,7 +83,8 @@ interface SortedOut {
 
 function sortOut(member: StreamsMember, towards: Towards): SortedOut & { readonly unreleased: boolean } {
   const { assigned } = member.current
-  const { target, holders, epoch } = towards
+  const { target, epoch } = towards
+  const holders = towards.holders()
   const { processId } = member.value
   const kept = nothing()
   const taken = nothing()

@@ -93,7 +93,7 @@ export function reconcileStreamsMember(
   const next = reconcileTasks(member, {
     epoch: membership.assignmentEpoch,
     target: delay === 'initial rebalance delay' ? NO_TASKS : membership.targetOf(memberId),
-    holders: membership.holders(),
+    holders: () => membership.holders(),
     owned,
   })
   if (next === 'fenced' || next === member.current) return next
