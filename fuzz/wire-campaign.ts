@@ -39,7 +39,7 @@ const CONFIG: ServerConfig = {
   'group.initial.rebalance.delay.ms': 0,
   // Longer than it takes a bystander to repeat itself on a busy machine: later it would not be known again.
   'producer.id.expiration.ms': 60_000,
-  'transactional.id.expiration.ms': 3_000,
+  'transactional.id.expiration.ms': 60_000,
   'transaction.remove.expired.transaction.cleanup.interval.ms': 1_000,
   'transaction.abort.timed.out.transaction.cleanup.interval.ms': 1_000,
   'log.retention.check.interval.ms': 1_000,
