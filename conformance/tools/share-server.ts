@@ -192,15 +192,15 @@ export class ShareServer {
     return this.#shownFetch(answer)
   }
 
-  /** Fetches until something was acquired: a Kafka initializes share-partitions in the background. */
+  /** Fetches until something was acquired, for a while: a Kafka initializes share-partitions in the background. */
   async fetchSome(group: string, member: string, topic: string, more: Partial<Fetch> = {}): Promise<object> {
-    for (;;) {
+    for (let tries = 1; ; tries++) {
       const answer = (await this.fetch(group, member, topic, more)) as {
         errorCode: number
         partitions: { acquired: unknown[] }[]
       }
-      if (answer.errorCode !== 0 || answer.partitions.some(({ acquired }) => acquired.length > 0))
-        return answer
+      const isSome = answer.partitions.some(({ acquired }) => acquired.length > 0)
+      if (answer.errorCode !== 0 || isSome || tries === MOST_FETCHES) return answer
     }
   }
 
@@ -349,6 +349,7 @@ export class ShareServer {
   }
 }
 
+const MOST_FETCHES = 60
 const UNKNOWN_TOPIC_ID = 'AAAAAAAAAAAAAAAAAAAAZw'
 
 function asBatch([firstOffset, lastOffset, ...acknowledgeTypes]: Acks[number]) {

@@ -138,7 +138,7 @@ export class SharePartition {
       else {
         if (count >= maxRecords) break
         for (const run of this.#availableIn(first, batch.lastOffset, limits.maxRecordLocks)) {
-          const isLastDelivery = run.deliveryCount > 0 && run.deliveryCount + 1 >= limits.deliveryCountLimit
+          const isLastDelivery = run.deliveryCount >= 2 && run.deliveryCount + 1 >= limits.deliveryCountLimit
           const left = isStrict ? maxRecords - count : Infinity
           if (left <= 0 || (isLastDelivery && count > 0)) break read
           const taken = this.#take(run, isLastDelivery ? 1 : left, acquisition)
