@@ -186,7 +186,7 @@ export const TOPIC_CONFIG_KEYS: readonly TopicConfigKey[] = [
     name: 'preallocate',
     type: 'boolean',
     defaultValue: 'false',
-    doc: 'Segment files are never preallocated.',
+    doc: 'Room for records to come is made where one sync follows another, and nowhere else.',
     hasNoEffect: true,
   },
   {
