@@ -3,6 +3,8 @@ import { describe, it } from 'node:test'
 import { ErrorCode } from '../../../protocol/error-code.ts'
 import { topicOffset } from '../group-harness.test-kit.ts'
 import { active, COUNT, part, standby, statuses, StreamsGroupHarness } from './streams-group.test-kit.ts'
+import { StreamsVolatile } from './streams-volatile.ts'
+import type { Subtopology } from './topology.ts'
 
 describe('a streams group', () => {
   it('asks for its internal topics, and has tasks when they are there', () => {
@@ -36,6 +38,57 @@ describe('a streams group', () => {
     group.topics.put('lines', 3)
     group.heartbeatOf('a', { owns: '' })
     assert.equal(active(group.heartbeatOf('a', { owns: '' })), '0: 0 1 2, 1: 0 1 2')
+  })
+
+  it('whose topology turns out to be wrong once its topics come is refused, and assigned nothing', () => {
+    const group = new StreamsGroupHarness()
+    group.streamsSettings = { initialRebalanceDelayMs: 3_000 }
+    const wrong = { sourceTopics: [99], sourceTopicRegex: [], repartitionSourceTopics: [] }
+    const topology = {
+      epoch: 0,
+      subtopologies: [part('0', { sourceTopics: ['lines'], copartitionGroups: [wrong] })],
+    }
+    assert.deepEqual(statuses(group.joinAs('a', { topology })), [
+      'ASSIGNMENT_DELAYED',
+      'MISSING_SOURCE_TOPICS',
+    ])
+    group.topics.put('lines', 3)
+    group.pass(3_000)
+    assert.equal(group.state, 'NotReady')
+    assert.equal(group.heartbeatOf('a').errorCode, ErrorCode.STREAMS_INVALID_TOPOLOGY)
+  })
+
+  it('is not held up by a topology that is too large', () => {
+    const group = new StreamsGroupHarness()
+    group.topics.put('lines', 3)
+    group.topics.put('wide', 10_000)
+    const many = (count: number) => Array.from({ length: count }, (_, at) => String(at))
+    const topologyOf = (parts: readonly Subtopology[]) => ({ epoch: 0, subtopologies: parts })
+    const refused = [
+      many(501).map((id) => part(id, { sourceTopics: ['lines'] })),
+      [part('0', { sourceTopics: ['lines'], repartitionSinkTopics: many(10_000) })],
+    ]
+    for (const parts of refused)
+      assert.equal(
+        group.joinAs('a', { topology: topologyOf(parts) }).errorCode,
+        ErrorCode.STREAMS_INVALID_TOPOLOGY,
+      )
+    const wide = many(6).map((id) => part(id, { sourceTopics: ['wide', ...many(1_000).map(() => 'wide')] }))
+    const joined = group.joinAs('a', { topology: topologyOf(wide) })
+    assert.deepEqual([statuses(joined), active(joined)], [['INCORRECTLY_PARTITIONED_TOPICS'], ''])
+  })
+
+  it('remembers how far the state is of tasks that there are, and of no others', () => {
+    const known = new StreamsVolatile()
+    const topics = new StreamsGroupHarness().topics
+    for (const name of ['lines', 'words', 'counts']) topics.put(name, 3)
+    const told = [
+      { subtopologyId: '1', partition: 2, offset: 7 },
+      { subtopologyId: '1', partition: 3, offset: 7 },
+      { subtopologyId: 'none', partition: 0, offset: 7 },
+    ]
+    known.noteOffsets('a', told, known.configured(COUNT, topics))
+    assert.deepEqual([...known.offsetsOf('a')], [['1_2', 7]])
   })
 
   it('tells of topics that do not fit', () => {

@@ -36,13 +36,12 @@ import {
   listTasks,
   NOTHING_HELD,
   sameHeld,
-  taskId,
   tasksFrom,
   type ListedTasks,
   type Tasks,
 } from './tasks.ts'
 import { sameTopology } from './streams-record.ts'
-import { InvalidTopology, type ConfiguredTopology, type InternalTopic, type Topology } from './topology.ts'
+import type { ConfiguredTopology, InternalTopic, Topology } from './topology.ts'
 
 export interface StreamsHeartbeatRequest {
   readonly groupId: string
@@ -102,13 +101,7 @@ export function streamsHeartbeat(
   if (request.memberEpoch < 0) return leave(step, request, exists)
   const opened = open(step, request, exists)
   if (opened.kind === 'refused') return opened.answer
-  try {
-    return heartbeat(opened.draft, request)
-  } catch (error) {
-    if (error instanceof InvalidTopology)
-      return refuseStreams(ErrorCode.STREAMS_INVALID_TOPOLOGY, error.message)
-    throw error
-  }
+  return heartbeat(opened.draft, request)
 }
 
 /** The group as a streams group; a member that joins makes one of a group of the classic protocol that nobody is in. */
@@ -153,6 +146,8 @@ function heartbeat(draft: StreamsDraft, request: StreamsHeartbeatRequest): Strea
   const topologyProblem = takeTopology(draft, request.topology)
   if (topologyProblem !== undefined) return topologyProblem
   const topology = configured(draft)
+  if (topology.invalid !== undefined)
+    return refuseStreams(ErrorCode.STREAMS_INVALID_TOPOLOGY, topology.invalid)
   const tasksProblem = topology.problem === undefined ? problemWithTasks(request, topology) : undefined
   if (tasksProblem !== undefined) return refuseStreams(ErrorCode.INVALID_REQUEST, tasksProblem)
 
@@ -163,11 +158,7 @@ function heartbeat(draft: StreamsDraft, request: StreamsHeartbeatRequest): Strea
   const { streamsVolatile } = group
   if (wasEmpty && settings.initialRebalanceDelayMs > 0)
     streamsVolatile.delayUntilMs ??= step.now.monotonicMs + settings.initialRebalanceDelayMs
-  if (request.taskOffsets !== null)
-    streamsVolatile.taskOffsets.set(
-      memberId,
-      new Map(request.taskOffsets.map((task) => [taskId(task.subtopologyId, task.partition), task.offset])),
-    )
+  if (request.taskOffsets !== null) streamsVolatile.noteOffsets(memberId, request.taskOffsets, topology)
   const delay = updateStreamsTarget(draft, topology)
   const current = reconcileStreamsMember(draft, memberId, { owned: ownedBy(request), delay })
   if (current === 'fenced')
@@ -344,11 +335,15 @@ function changesAssignment(one: StreamsMemberValue, other: StreamsMemberValue): 
     one.topologyEpoch !== other.topologyEpoch ||
     one.rackId !== other.rackId ||
     one.processId !== other.processId ||
-    one.clientTags.length !== other.clientTags.length ||
-    !one.clientTags.every(({ key, value }) =>
-      other.clientTags.some((tag) => tag.key === key && tag.value === value),
-    )
+    !sameTags(one.clientTags, other.clientTags)
   )
+}
+
+function sameTags(one: StreamsMemberValue['clientTags'], other: StreamsMemberValue['clientTags']): boolean {
+  if (one === other) return true
+  const names = ({ key, value }: (typeof one)[number]): string => JSON.stringify([key, value])
+  const others = new Set(other.map(names))
+  return one.length === other.length && one.every((tag) => others.has(names(tag)))
 }
 
 /** The first member that joins brings the topology; who joins with an older one is told so; it does not change. */

@@ -15,7 +15,7 @@ import type { StreamsCurrentValue } from './streams-record.ts'
 import { NO_TASKS, sameTasks, type Tasks } from './tasks.ts'
 import { topicsOf, type ConfiguredTopology } from './topology.ts'
 
-/** Step 1; throws `InvalidTopology`. */
+/** Step 1. */
 export function configured({ step, membership }: StreamsDraft): ConfiguredTopology {
   return step.group.streamsVolatile.configured(membership.topology!, step.topics)
 }
@@ -55,7 +55,8 @@ export function updateStreamsTarget(draft: StreamsDraft, topology: ConfiguredTop
   const { step, membership } = draft
   const { group, now, config } = step
   if (membership.groupEpoch <= membership.assignmentEpoch) return undefined
-  const { delayUntilMs, taskOffsets } = group.streamsVolatile
+  const { streamsVolatile } = group
+  const { delayUntilMs } = streamsVolatile
   if (delayUntilMs !== undefined && now.monotonicMs < delayUntilMs) return 'initial rebalance delay'
   const { assignmentIntervalMs, standbyReplicas } = config.streams.ofGroup(group.id)
   const sinceMs = now.wallMs - membership.assignmentTimestampMs
@@ -65,7 +66,7 @@ export function updateStreamsTarget(draft: StreamsDraft, topology: ConfiguredTop
     id,
     processId: value.processId,
     before: membership.targetOf(id),
-    offsets: taskOffsets.get(id) ?? new Map(),
+    offsets: streamsVolatile.offsetsOf(id),
   }))
   // Without its topics the application stands still.
   const shares =

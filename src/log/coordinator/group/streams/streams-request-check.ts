@@ -2,7 +2,7 @@
 import { ErrorCode } from '../../../protocol/error-code.ts'
 import type { StreamsHeartbeatRequest } from './streams-heartbeat.ts'
 import { LEFT_FOR_NOW_EPOCH } from './streams-membership.ts'
-import type { ConfiguredTopology } from './topology.ts'
+import type { ConfiguredTopology, Topology } from './topology.ts'
 
 export function problemWithRequest(
   request: StreamsHeartbeatRequest,
@@ -41,9 +41,34 @@ function problemWithTasksGiven(request: StreamsHeartbeatRequest): string | undef
   return undefined
 }
 
+/**
+ * Far more than applications have. What it takes to find out how many partitions their topics have grows with the square
+ * of the number of subtopologies, and with that times the number of names.
+ */
+const MOST_SUBTOPOLOGIES = 500
+const MOST_NAMES = 10_000
+
+function problemWithSize({ subtopologies }: Topology): string | undefined {
+  if (subtopologies.length > MOST_SUBTOPOLOGIES)
+    return `The topology has ${subtopologies.length} subtopologies, and may have ${MOST_SUBTOPOLOGIES}.`
+  let names = 0
+  for (const each of subtopologies) {
+    const internal = [...each.stateChangelogTopics, ...each.repartitionSourceTopics]
+    names += each.sourceTopics.length + each.repartitionSinkTopics.length + internal.length
+    for (const { topicConfigs } of internal) names += topicConfigs.length
+    for (const { sourceTopics, repartitionSourceTopics } of each.copartitionGroups)
+      names += 1 + sourceTopics.length + repartitionSourceTopics.length
+  }
+  return names > MOST_NAMES
+    ? `The topology names ${names} topics and settings of them, and may name ${MOST_NAMES}.`
+    : undefined
+}
+
 function problemWithTopology({
   topology,
 }: StreamsHeartbeatRequest): { readonly errorCode: ErrorCode; readonly message: string } | undefined {
+  const tooLarge = topology === null ? undefined : problemWithSize(topology)
+  if (tooLarge !== undefined) return { errorCode: ErrorCode.STREAMS_INVALID_TOPOLOGY, message: tooLarge }
   for (const { stateChangelogTopics, sourceTopicRegex } of topology?.subtopologies ?? []) {
     const sized = stateChangelogTopics.find(({ partitions }) => partitions !== 0)
     if (sized !== undefined) {

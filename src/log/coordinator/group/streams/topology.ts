@@ -48,6 +48,8 @@ export interface ConfiguredTopology {
   readonly subtopologies: ReadonlyMap<string, ConfiguredSubtopology> | undefined
   /** Undefined when the application can run. */
   readonly problem: TopicsProblem | undefined
+  /** Why it cannot come true with any topics: heartbeats are refused then. It may come out only when topics come. */
+  readonly invalid: string | undefined
   /** Internal topics that are missing. */
   readonly toCreate: readonly InternalTopic[]
 }
@@ -70,7 +72,7 @@ export interface TopicsProblem {
 }
 
 /** The topology cannot come true with any topics. */
-export class InvalidTopology extends Error {}
+class InvalidTopology extends Error {}
 
 class Misfit extends Error {
   readonly problem: TopicsProblem
@@ -81,7 +83,9 @@ class Misfit extends Error {
   }
 }
 
-/** Throws `InvalidTopology`. */
+/** More tasks than this are not assigned: that takes time and memory for each of them, whenever a member comes or goes. */
+const MOST_TASKS = 50_000
+
 export function configureTopology(topology: Topology, topics: TopicsView): ConfiguredTopology {
   try {
     const missing = new Set(
@@ -100,6 +104,7 @@ export function configureTopology(topology: Topology, topics: TopicsView): Confi
         .toSorted((one, other) => (one.subtopologyId < other.subtopologyId ? -1 : 1))
         .map((subtopology) => [subtopology.subtopologyId, configured(subtopology, counts)]),
     )
+    checkTaskCount(subtopologies.values())
     const toCreate = missingInternalTopics([...subtopologies.values()], topics)
     const problem: TopicsProblem | undefined =
       toCreate.length === 0
@@ -108,11 +113,24 @@ export function configureTopology(topology: Topology, topics: TopicsView): Confi
             kind: 'missing internal topics',
             detail: `Internal topics are missing: ${summary(toCreate.map(({ name }) => name))}`,
           }
-    return { epoch: topology.epoch, subtopologies, problem, toCreate }
+    return { epoch: topology.epoch, subtopologies, problem, invalid: undefined, toCreate }
   } catch (error) {
-    if (!(error instanceof Misfit)) throw error
-    return { epoch: topology.epoch, subtopologies: undefined, problem: error.problem, toCreate: [] }
+    const nothing = { epoch: topology.epoch, subtopologies: undefined, toCreate: [] }
+    if (error instanceof Misfit) return { ...nothing, problem: error.problem, invalid: undefined }
+    if (!(error instanceof InvalidTopology)) throw error
+    const problem = { kind: 'incorrectly partitioned topics', detail: error.message } as const
+    return { ...nothing, problem, invalid: error.message }
   }
+}
+
+function checkTaskCount(subtopologies: Iterable<ConfiguredSubtopology>): void {
+  let count = 0
+  for (const { taskCount } of subtopologies) count += taskCount
+  if (count > MOST_TASKS)
+    throw new Misfit(
+      'incorrectly partitioned topics',
+      `The topology comes to ${count} tasks, which are more than the ${MOST_TASKS} that a group may have.`,
+    )
 }
 
 /** Which subtopology reads a topic. */
@@ -120,11 +138,19 @@ export function readerOf(topology: Topology, topic: string): Subtopology | undef
   return topology.subtopologies.find((subtopology) => sourcesOf(subtopology).includes(topic))
 }
 
-/** All topics that a subtopology reads. */
+/** All topics that a subtopology reads, each once. */
 export function sourcesOf(
   subtopology: Pick<Subtopology, 'sourceTopics' | 'repartitionSourceTopics'>,
 ): string[] {
-  return [...subtopology.sourceTopics, ...subtopology.repartitionSourceTopics.map(({ name }) => name)]
+  return [
+    ...new Set([...subtopology.sourceTopics, ...subtopology.repartitionSourceTopics.map(({ name }) => name)]),
+  ]
+}
+
+function largest(counts: Iterable<number>): number {
+  let found = -Infinity
+  for (const count of counts) found = Math.max(found, count)
+  return found
 }
 
 /** All topics that a topology names, each once. */
@@ -150,7 +176,7 @@ function partitionCounts(topology: Topology, topics: TopicsView): Map<string, nu
     const sources = sourcesOf(subtopology)
     if (sources.length === 0)
       throw new InvalidTopology(`No source topics found for subtopology ${subtopology.subtopologyId}`)
-    const count = Math.max(...sources.map(countOf))
+    const count = largest(sources.map(countOf))
     for (const { name } of subtopology.stateChangelogTopics) decided.set(name, count)
   }
   for (const subtopology of subtopologies)
@@ -172,15 +198,17 @@ function repartitionCounts(subtopologies: readonly Subtopology[], topics: Topics
     let progress = false
     let open = false
     for (const subtopology of subtopologies) {
-      for (const sink of subtopology.repartitionSinkTopics) {
-        if (counts.has(sink)) continue
-        const known = [
-          ...subtopology.repartitionSourceTopics.map(({ name }) => counts.get(name)),
-          ...subtopology.sourceTopics.map((name) => topics.topic(name)?.partitionCount),
-        ].filter((count) => count !== undefined)
-        if (known.length === 0) open = true
-        else counts.set(sink, Math.max(...known))
-        progress ||= known.length > 0
+      const sinks = subtopology.repartitionSinkTopics.filter((sink) => !counts.has(sink))
+      if (sinks.length === 0) continue
+      const known = [
+        ...subtopology.repartitionSourceTopics.map(({ name }) => counts.get(name)),
+        ...subtopology.sourceTopics.map((name) => topics.topic(name)?.partitionCount),
+      ].filter((count) => count !== undefined)
+      if (known.length === 0) open = true
+      else {
+        const count = largest(known)
+        for (const sink of sinks) counts.set(sink, count)
+        progress = true
       }
     }
     if (!open) break
@@ -221,7 +249,7 @@ function copartition(
   const size =
     leading.length > 0
       ? sameSize(leading, given.length > 0 ? new Map(given.map((name) => [name, sizes.get(name)!])) : sizes)
-      : Math.max(...sizes.values())
+      : largest(sizes.values())
   for (const { name, partitions } of repartitioned) {
     if (partitions > 0 && sizes.get(name) !== size)
       throw new Misfit(
@@ -253,7 +281,7 @@ function configured(subtopology: Subtopology, counts: ReadonlyMap<string, number
   const sized = (topic: InternalTopic): InternalTopic => ({ ...topic, partitions: counts.get(topic.name)! })
   return {
     id: subtopology.subtopologyId,
-    taskCount: Math.max(...sourcesOf(subtopology).map((name) => counts.get(name)!)),
+    taskCount: largest(sourcesOf(subtopology).map((name) => counts.get(name)!)),
     stateful: subtopology.stateChangelogTopics.length > 0,
     sourceTopics: subtopology.sourceTopics,
     repartitionSinkTopics: subtopology.repartitionSinkTopics,
