@@ -89,6 +89,20 @@ test('a registry that cannot answer now is asked again; one that refuses is not'
   assert.equal(count, 1)
 })
 
+test('what is no registry has no say in whether there is a schema', async () => {
+  for (const body of ['', '{"code":"MR_REST","message":"there is no such path."}', '{"error_code":404}']) {
+    const asking = client({}, () => ({ status: 404, body }))
+    await assert.rejects(asking.byId(1), /MR_REGISTRY_UNREACHABLE .*status 404.*Check its URL/)
+    await assert.rejects(asking.latest('s'), /MR_REGISTRY_UNREACHABLE/)
+    await assert.rejects(
+      asking.find('s', { type: 'AVRO', schema: '"string"', references: [], direct: [] }, false),
+      /MR_REGISTRY_UNREACHABLE/,
+    )
+  }
+  for (const url of ['', 'localhost', 'localhost:8081', 'ftp://registry'])
+    assert.throws(() => avro({ registry: { url } }), { code: 'MR_JOB_INVALID' })
+})
+
 test('what schemas refer to is fetched once, behind what it refers to itself', async () => {
   const reference = (name: string): object => ({ name, subject: name, version: 1 })
   const asked: string[] = []

@@ -55,14 +55,14 @@ export class RegistryClient {
   /** The schema with this id; undefined when there is none. */
   async byId(id: number): Promise<RegisteredSchema | undefined> {
     const answer = await this.#ask('GET', `/schemas/ids/${id}`)
-    if (answer.status === 404) return undefined
+    if (isMissing(answer)) return undefined
     return { ...(await this.#whole(this.#read(answer))), id }
   }
 
   /** The last version of the subject. Throws `MR_SCHEMA_NOT_FOUND`. */
   async latest(subject: string): Promise<RegisteredSchema> {
     const answer = await this.#ask('GET', `/subjects/${encodeURIComponent(subject)}/versions/latest`)
-    if (answer.status === 404) throw schemaMissing({ ...this.#place, subject }, 'a schema of the subject')
+    if (isMissing(answer)) throw schemaMissing({ ...this.#place, subject }, 'a schema of the subject')
     const found = this.#read(answer)
     return { ...(await this.#whole(found)), id: found.id ?? -1 }
   }
@@ -77,7 +77,7 @@ export class RegistryClient {
   async find(subject: string, schema: GivenSchema, normalize: boolean): Promise<number> {
     const path = `/subjects/${encodeURIComponent(subject)}`
     const answer = await this.#ask('POST', path + queryOf(normalize), bodyOf(schema))
-    if (answer.status === 404) throw schemaMissing({ ...this.#place, subject }, 'the schema of the step')
+    if (isMissing(answer)) throw schemaMissing({ ...this.#place, subject }, 'the schema of the step')
     return this.#idOf(subject, answer)
   }
 
@@ -109,7 +109,7 @@ export class RegistryClient {
     // What was deleted softly is still referred to.
     const path = `/subjects/${encodeURIComponent(subject)}/versions/${version}?deleted=true`
     const asked = this.#ask('GET', path).then((answer) => {
-      if (answer.status === 404)
+      if (isMissing(answer))
         throw schemaMissing({ ...this.#place, subject }, `version ${version} of the subject`)
       return this.#read(answer)
     })
@@ -128,6 +128,8 @@ export class RegistryClient {
   }
 
   #read(answer: HttpAnswer, place = this.#place): SchemaAnswer {
+    // Another server, or a wrong path: a registry says what it lacks.
+    if (answer.status === 404) throw registryUnreachable(place, said(answer))
     if (answer.status !== 200) throw registryRefused(place, said(answer))
     try {
       return JSON.parse(answer.body) as SchemaAnswer
@@ -190,6 +192,11 @@ function queryOf(normalize: boolean): string {
 
 function bodyOf({ type, schema, direct }: GivenSchema): string {
   return JSON.stringify({ schemaType: type, schema, references: direct })
+}
+
+/** Whether the registry lacks what was asked for: its codes are 40401 to 40403. */
+function isMissing({ status, body }: HttpAnswer): boolean {
+  return status === 404 && /"error_code"\s*:\s*404\d\d/.test(body)
 }
 
 /** Status and message, as Confluent's registry and others give them. */

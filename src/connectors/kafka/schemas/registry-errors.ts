@@ -18,7 +18,10 @@ export function registryUnreachable(place: ErrorPlace, why: string, cause?: unkn
     code: 'MR_REGISTRY_UNREACHABLE',
     ...place,
     message: `the schema registry gives no answer: ${why}`,
-    fix: 'Check its URL, that it runs, and that its certificate is trusted.',
+    // What failed below says it already.
+    ...(!(cause instanceof MillraceError) && {
+      fix: 'Check its URL with the path (Millrace has it below /registry of its HTTP address), and that it runs.',
+    }),
     cause,
   })
 }

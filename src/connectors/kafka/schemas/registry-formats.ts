@@ -1,5 +1,6 @@
 /** Records whose schemas are in a registry: the formats that jobs name. */
 import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { MillraceError } from '../../../base/millrace-error.ts'
 import { validate } from '../../../stream/connector/format.ts'
 import type { RegistryFormat } from './record-format.ts'
 import { type LanguageFormat, OpenRegistryFormat } from './registry-format.ts'
@@ -87,6 +88,14 @@ function registryFormat(
   language: Omit<LanguageFormat, 'check'>,
 ): RegistryFormat<unknown> {
   const { type } = options
+  const { url } = options.registry
+  if (!/^https?:$/.test(URL.parse(url)?.protocol ?? '')) {
+    throw new MillraceError({
+      code: 'MR_JOB_INVALID',
+      message: `the url of the registry of ${language.name}() is ${JSON.stringify(url)}.`,
+      fix: 'Give it in full, as http://127.0.0.1:8081.',
+    })
+  }
   const format: LanguageFormat = {
     ...language,
     ...(type !== undefined && { check: (value) => validate(type, value) }),
