@@ -142,6 +142,36 @@ describe('acquiring', () => {
   })
 })
 
+describe('a record that is not done for long', () => {
+  it('does not have the others behind it fill memory', () => {
+    const harness = new Harness()
+    const locks = { limits: { ...LIMITS, maxRecordLocks: 10 } }
+    let offset = 0
+    for (; offset < 1_000; offset++) {
+      if (harness.acquire('a', [[offset, offset]], locks).length === 0) break
+      const type = offset % 2 === 0 ? ACCEPT : REJECT
+      if (offset > 0) assert.equal(harness.acknowledge('a', batch(offset, offset, type)), ErrorCode.NONE)
+    }
+    assert.equal(offset, 40)
+    assert.equal(harness.partition.hasRoom(locks.limits), false)
+    harness.acknowledge('a', batch(0, 0, ACCEPT))
+    assert.deepEqual(harness.acquire('a', [[40, 40]], locks), [range(40, 40)])
+  })
+
+  it('is acknowledged whatever compaction has emptied behind it', () => {
+    const harness = new Harness()
+    const far = 2 ** 33
+    const batches = [
+      [0, 0],
+      [far, far],
+    ] as const
+    assert.deepEqual(harness.acquire('a', batches), [range(0, 0), range(far, far)])
+    assert.equal(harness.acknowledge('a', batch(far, far, ACCEPT)), ErrorCode.NONE)
+    assert.equal(harness.acknowledge('a', batch(0, 0, ACCEPT)), ErrorCode.NONE)
+    assert.equal(harness.partition.startOffset, far + 1)
+  })
+})
+
 describe('acknowledging', () => {
   it('moves the start past what is done', () => {
     const harness = new Harness()

@@ -111,7 +111,12 @@ export class SharePartition {
 
   /** Whether something could be acquired if the log had it. */
   hasRoom(limits: ShareLimits): boolean {
-    return this.nextFetchOffset < this.endOffset || this.inFlight < limits.maxRecordLocks
+    return this.nextFetchOffset < this.endOffset || this.#mayGrow(limits)
+  }
+
+  /** Behind a record that is not done for long, what is done in disorder takes room as well. */
+  #mayGrow({ maxRecordLocks }: ShareLimits): boolean {
+    return this.inFlight < maxRecordLocks && this.#window.runs.length < RUNS_PER_LOCK * maxRecordLocks
   }
 
   /** When the next acquisition ends by itself (monotonic); Infinity when there is none. */
@@ -137,7 +142,7 @@ export class SharePartition {
       if (batch.isSkipped) this.#archive(first, batch.lastOffset)
       else {
         if (count >= maxRecords) break
-        for (const run of this.#availableIn(first, batch.lastOffset, limits.maxRecordLocks)) {
+        for (const run of this.#availableIn(first, batch.lastOffset, limits)) {
           const isLastDelivery = run.deliveryCount >= 2 && run.deliveryCount + 1 >= limits.deliveryCountLimit
           const left = isStrict ? maxRecords - count : Infinity
           if (left <= 0 || (isLastDelivery && count > 0)) break read
@@ -285,17 +290,17 @@ export class SharePartition {
     for (const run of this.#window.runs) if (isFinal(run.state)) count += sizeOf(run)
     for (const { state, firstOffset, lastOffset } of changes)
       if (isFinal(state)) count += lastOffset - firstOffset + 1
-    return count
+    return Math.min(count, COMPLETE_COUNT_MAX)
   }
 
   /** What may be acquired of some offsets: parts that are available, and those that are new while there is room. */
-  *#availableIn(first: number, last: number, maxRecordLocks: number): Generator<DeliveryRun, void, void> {
+  *#availableIn(first: number, last: number, limits: ShareLimits): Generator<DeliveryRun, void, void> {
     for (const run of this.#window.between(first, last)) {
       if (run.state === 'available')
         yield { ...run, first: Math.max(first, run.first), last: Math.min(last, run.last) }
     }
     const from = Math.max(first, this.endOffset)
-    if (from <= last && this.inFlight < maxRecordLocks)
+    if (from <= last && this.#mayGrow(limits))
       yield { first: from, last, state: 'available', deliveryCount: 0, ...NOBODY }
   }
 
@@ -353,6 +358,10 @@ export class SharePartition {
       .map((run) => changeOf(run, AcknowledgeType.RELEASE, limits))
   }
 }
+
+const RUNS_PER_LOCK = 4
+/** The log has 32 bits for it; offsets that compaction has emptied are counted, too, and may be more. */
+const COMPLETE_COUNT_MAX = 2_147_483_647
 
 const NOBODY = { memberId: '', deadlineMs: Infinity } as const
 
