@@ -34,7 +34,9 @@ export function assignSimple(
       const { topicId, partition } = wanted[at % wanted.length]!
       taken.add(`${topicId}:${partition}`)
       const mine = dealt.get(ids[at % ids.length]!)!
-      mine.set(topicId, [...(mine.get(topicId) ?? []), partition])
+      const partitionsOfTopic = mine.get(topicId)
+      if (partitionsOfTopic === undefined) mine.set(topicId, [partition])
+      else partitionsOfTopic.push(partition)
     }
   }
   return dealt
