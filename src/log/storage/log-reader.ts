@@ -44,7 +44,7 @@ export class LogReader {
 
   /**
    * What to wait for before `read` of the same batches, so that it does not wait for the device; undefined when it will
-   * hardly have to.
+   * hardly have to. Fails in no way: what is wrong with the batches is for `read` to say, partition by partition.
    */
   preload(options: {
     readonly offset: number
@@ -56,10 +56,13 @@ export class LogReader {
     const segment = this.#segments.at(this.#segments.indexOf(offset))
     if (segment === undefined) return undefined
     if (segment === this.#segments.active && this.#recent.find(offset) >= 0) return undefined
-    const position = this.#locate(segment, offset)
-    const sizeBytes = Math.min(segment.sizeBytes - position, maxBytes)
-    if (sizeBytes <= 0) return undefined
-    return this.#preload(segment, position, sizeBytes)
+    try {
+      const position = this.#locate(segment, offset)
+      const sizeBytes = Math.min(segment.sizeBytes - position, maxBytes)
+      return sizeBytes <= 0 ? undefined : this.#preload(segment, position, sizeBytes).catch(() => undefined)
+    } catch {
+      return undefined
+    }
   }
 
   async #preload(segment: Segment, position: number, sizeBytes: number): Promise<void> {
