@@ -81,7 +81,16 @@ export class ShareDriver {
 
   /** A share-partition that begins where the group's settings say, once that is durable. */
   async begin(key: SharePartitionKey, log: PartitionLog): Promise<SharePartition | ErrorCode> {
-    const outcome = await this.reset(key, { startOffset: this.#startOffset(key.groupId, log), log })
+    const startOffset = this.#startOffset(key.groupId, log)
+    // If a power cut took back what lies before it, other records would come there, and be taken for older ones.
+    const isDurable = await log.sync().then(
+      () => true,
+      () => false,
+    )
+    if (!isDurable) return ErrorCode.KAFKA_STORAGE_ERROR
+    const begun = this.find(key)
+    if (begun !== undefined && begun.startOffset >= 0) return begun
+    const outcome = await this.reset(key, { startOffset, log })
     return outcome === ErrorCode.NONE ? (this.find(key) ?? ErrorCode.KAFKA_STORAGE_ERROR) : outcome
   }
 

@@ -35,6 +35,9 @@ export interface FetchedShare extends SharedPartition {
   readonly acquiredRecords: readonly AcquiredRange[]
 }
 
+/** There is nothing to answer with; `look again`: as far as it was looked, which was not to the end. */
+type NothingYet = 'wait' | 'look again'
+
 type DataRead = Extract<ReadResult, { kind: 'data' }>
 
 /** A partition as it was read, before anything of it is acquired. */
@@ -48,8 +51,13 @@ interface Readable {
 }
 
 const NO_RECORDS = Buffer.alloc(0)
-/** Batches that nobody is given (markers, aborted transactions) are passed over; so often in a row at most. */
-const MOST_PASSES = 100
+/**
+ * A member is given some hundred records at a time, and what is read beyond them is read in vain: so much of a partition
+ * and no more, unless the member wants no less. It is the most that the pool of buffers keeps.
+ */
+const PARTITION_BYTES = 1 << 21
+/** Batches that nobody is given (markers, aborted transactions) are passed over; after so much others have their turn. */
+const PASSED_BYTES_MAX = 1 << 23
 
 export class ShareFetch {
   readonly #session: ShareSession
@@ -73,22 +81,22 @@ export class ShareFetch {
 
   /** Acquires what there is; waits while there is nothing. */
   async run(): Promise<readonly FetchedShare[]> {
-    const begun = await this.#begin()
-    if (begun.length > 0) return begun
-    const first = this.#collect(this.#limits.maxWaitMs <= 0)
-    return first ?? this.#wait()
+    if (this.#limits.maxRecords <= 0) return []
+    const failed = await this.#begin()
+    await this.#preload()
+    const isLast = failed.length > 0 || this.#limits.maxWaitMs <= 0
+    const first = this.#collect(isLast)
+    if (typeof first === 'string') return isLast ? failed : this.#wait(first)
+    return [...failed, ...first]
   }
 
-  /** Has share-partitions begin that have not; those that cannot are told at once. */
+  /** Has share-partitions begin that have not; gives those that could not. */
   async #begin(): Promise<FetchedShare[]> {
     const { shares } = this.#context.services
     const failed: FetchedShare[] = []
     for (const shared of this.#session.partitions.values()) {
       const log = this.#logOf(shared)
-      if (typeof log === 'number') {
-        failed.push(nothing(shared, log))
-        continue
-      }
+      if (typeof log === 'number') continue
       const key = { groupId: this.#member.groupId, ...shared }
       const known = shares.find(key)
       if (known !== undefined && known.startOffset >= 0) continue
@@ -98,7 +106,21 @@ export class ShareFetch {
     return failed
   }
 
-  #wait(): Promise<readonly FetchedShare[]> {
+  /** Has what lies far behind brought into memory, lest everybody waits for the device. */
+  async #preload(): Promise<void> {
+    const { shares } = this.#context.services
+    const pending: Promise<void>[] = []
+    for (const shared of this.#session.partitions.values()) {
+      const log = this.#logOf(shared)
+      const partition = shares.find({ groupId: this.#member.groupId, ...shared })
+      if (typeof log === 'number' || partition === undefined) continue
+      const cold = log.preload({ offset: partition.nextFetchOffset, maxBytes: PARTITION_BYTES })
+      if (cold !== undefined) pending.push(cold)
+    }
+    if (pending.length > 0) await Promise.all(pending)
+  }
+
+  #wait(before: NothingYet): Promise<readonly FetchedShare[]> {
     const { clock, waiters, shares } = this.#context.services
     const keys = [...this.#session.partitions.values()]
     const logs = keys.map((shared) => this.#logOf(shared)).filter((log) => typeof log !== 'number')
@@ -112,32 +134,39 @@ export class ShareFetch {
         resolve(fetched)
       }
       const look = (): void => {
-        const fetched = done ? undefined : this.#collect(false)
-        if (fetched !== undefined) finish(fetched)
+        if (done) return
+        const collected = this.#collect(false)
+        if (collected === 'look again') clock.defer(look)
+        else if (collected !== 'wait') finish(collected)
       }
-      const timer = clock.schedule(this.#limits.maxWaitMs, () => finish(this.#collect(true) ?? []))
+      const timer = clock.schedule(this.#limits.maxWaitMs, () => {
+        const collected = this.#collect(true)
+        finish(typeof collected === 'string' ? [] : collected)
+      })
       const named = keys.map((shared) => ({ groupId: this.#member.groupId, ...shared }))
       const stops = [
         waiters.wait(logs, { look, giveUp: () => finish([]) }),
         shares.watch(named, look),
         this.#context.connection.onClose(() => finish([])),
       ]
+      if (before === 'look again') clock.defer(look)
     })
   }
 
-  /** Undefined when there is nothing yet to answer with, and there is still time. */
-  #collect(isLast: boolean): readonly FetchedShare[] | undefined {
-    for (let pass = 0; pass < MOST_PASSES; pass++) {
+  /** Acquires and answers with what there is; `isLast`: with whatever there is. */
+  #collect(isLast: boolean): readonly FetchedShare[] | NothingYet {
+    for (let passedBytes = 0; passedBytes < PASSED_BYTES_MAX;) {
       const { failed, readable } = this.#read()
       const bytes = readable.reduce((sum, { records }) => sum + records.length, 0)
       if (failed.length === 0 && (bytes === 0 || (bytes < this.#limits.minBytes && !isLast))) {
         for (const { records } of readable) this.#context.services.buffers.give(records)
-        return isLast ? [] : undefined
+        return 'wait'
       }
       const fetched = this.#acquire(readable)
       if (failed.length > 0 || fetched.length > 0) return [...failed, ...fetched]
+      passedBytes += bytes
     }
-    return isLast ? [] : undefined
+    return 'look again'
   }
 
   /** Reads every partition from where there is something to acquire, within the limits of the request. */
@@ -150,6 +179,8 @@ export class ShareFetch {
       const log = this.#logOf(shared)
       if (typeof log === 'number') {
         failed.push(nothing(shared, log))
+        // There will never be such a topic: a session is not to be filled with them.
+        if (log === ErrorCode.UNKNOWN_TOPIC_ID) this.#session.partitions.delete(partitionKey(shared))
         continue
       }
       const partition = shares.find({ groupId: this.#member.groupId, ...shared })
@@ -181,7 +212,7 @@ export class ShareFetch {
     try {
       read = log.read({
         offset: fetchOffset,
-        maxBytes,
+        maxBytes: Math.min(maxBytes, Math.max(PARTITION_BYTES, this.#limits.minBytes)),
         isolation: readsCommitted ? 'read_committed' : 'read_uncommitted',
         minOneBatch: isFirst,
         buffers,

@@ -90,8 +90,16 @@ async function configure(scene: Scene, settings: Readonly<Record<string, string>
   assert.equal(responses[0]!.errorCode, NONE)
 }
 
-async function produce(scene: Scene, count: number, options: BatchOptions = {}): Promise<void> {
-  const records = batchOf(Array<string>(count).fill('v'), options)
+function produce(scene: Scene, count: number, options: BatchOptions = {}): Promise<void> {
+  return produceValues(scene, Array<string>(count).fill('v'), options)
+}
+
+async function produceValues(
+  scene: Scene,
+  values: readonly string[],
+  options: BatchOptions = {},
+): Promise<void> {
+  const records = batchOf([...values], options)
   const answer = await scene.client.call(apis.produce, 11, {
     transactionalId: options.transactional === true ? 'tx' : null,
     acks: -1,
@@ -249,6 +257,87 @@ describe('share groups over the wire', () => {
       await produce(scene, 2, { ...transaction, baseSequence: 3 })
       await end(true)
       assert.deepEqual(await member.fetch([[13, 13, ACCEPT]], 5_000), [[15, 16, 1]])
+    }))
+
+  it('who wants no records is given none, at once', () =>
+    withTen(async (scene) => {
+      const { id, client } = await Member.join(scene, 'm')
+      const { errorCode, responses } = await client.call(apis.shareFetch, 2, {
+        groupId: 'g',
+        memberId: id,
+        shareSessionEpoch: 0,
+        maxWaitMs: 60_000,
+        minBytes: 1,
+        maxRecords: 0,
+        batchSize: 1,
+        topics: [{ topicId: scene.topicId, partitions: [{ partitionIndex: 0, acknowledgementBatches: [] }] }],
+        forgottenTopicsData: [],
+      })
+      assert.deepEqual([errorCode, responses], [NONE, []])
+    }))
+
+  it('a topic that there is not is told once, and keeps nobody from the records of others', () =>
+    withTen(async (scene) => {
+      const { id, client } = await Member.join(scene, 'm')
+      const strange = 'AAAAAAAAAAAAAAAAAAAABQ'
+      const fetch = {
+        groupId: 'g',
+        memberId: id,
+        maxWaitMs: 100,
+        minBytes: 1,
+        maxRecords: 500,
+        batchSize: 500,
+        forgottenTopicsData: [],
+      }
+      const topics = [strange, scene.topicId].map((topicId) => ({
+        topicId,
+        partitions: [{ partitionIndex: 0, acknowledgementBatches: [] }],
+      }))
+      const first = await client.call(apis.shareFetch, 2, { ...fetch, shareSessionEpoch: 0, topics })
+      assert.deepEqual(
+        first.responses.map(({ topicId, partitions }) => [
+          topicId,
+          partitions[0]!.errorCode,
+          partitions[0]!.acquiredRecords.length,
+        ]),
+        [
+          [strange, ErrorCode.UNKNOWN_TOPIC_ID, 0],
+          [scene.topicId, NONE, 1],
+        ],
+      )
+      const next = await client.call(apis.shareFetch, 2, { ...fetch, shareSessionEpoch: 1, topics: [] })
+      assert.deepEqual([next.errorCode, next.responses], [NONE, []])
+    }))
+
+  it('passes over more that was aborted than it looks at in one turn', () =>
+    withTen(async (scene) => {
+      await configure(scene, { 'share.isolation.level': 'read_committed' })
+      const { producerId, producerEpoch } = await scene.client.call(apis.initProducerId, 4, {
+        transactionalId: 'tx',
+        transactionTimeoutMs: 60_000,
+      })
+      const member = await Member.join(scene, 'm')
+      await member.fetch()
+      const waiting = member.fetch([[0, 9, ACCEPT]], 60_000)
+      await scene.client.call(apis.addPartitionsToTxn, 3, {
+        v3AndBelowTransactionalId: 'tx',
+        v3AndBelowProducerId: producerId,
+        v3AndBelowProducerEpoch: producerEpoch,
+        v3AndBelowTopics: [{ name: 't', partitions: [0] }],
+      })
+      const large = 'v'.repeat(900_000)
+      for (let baseSequence = 0; baseSequence < 20; baseSequence++) {
+        const options = { producerId, producerEpoch, transactional: true, baseSequence }
+        await produceValues(scene, [large], options)
+      }
+      await scene.client.call(apis.endTxn, 3, {
+        transactionalId: 'tx',
+        producerId,
+        producerEpoch,
+        committed: false,
+      })
+      await produce(scene, 1)
+      assert.deepEqual(await waiting, [[31, 31, 1]])
     }))
 
   it('a topic that is deleted is forgotten, and so is a group', () =>

@@ -123,5 +123,5 @@ export function partitionKey({ topicId, partition }: SharedPartition): string {
 }
 
 function sessionKey({ groupId, memberId }: { readonly groupId: string; readonly memberId: string }): string {
-  return `${memberId}:${groupId}`
+  return `${memberId.length}:${memberId}:${groupId}`
 }
