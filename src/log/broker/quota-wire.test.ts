@@ -106,6 +106,45 @@ test('45: partitions over the quota are refused to new clients; old ones wait', 
     third.close()
   }))
 
+test('45: topics that a streams group needs count as well', () =>
+  withBroker(async (scene) => {
+    const { client } = scene
+    await setQuota(client, 'controller_mutation_rate', 1)
+    const stateChangelogTopics = ['one', 'two'].map((name) => ({
+      name,
+      partitions: 0,
+      replicationFactor: 0,
+      topicConfigs: [],
+    }))
+    const parts = Array.from({ length: 20 }, (_, at) => ({
+      subtopologyId: String(at),
+      sourceTopics: ['t'],
+      sourceTopicRegex: [],
+      stateChangelogTopics: stateChangelogTopics.map((topic) => ({ ...topic, name: `${topic.name}-${at}` })),
+      repartitionSinkTopics: [],
+      repartitionSourceTopics: [],
+      copartitionGroups: [],
+    }))
+    const { status, throttleTimeMs } = await client.call(apis.streamsGroupHeartbeat, 1, {
+      groupId: 'g',
+      memberId: 'm',
+      memberEpoch: 0,
+      endpointInformationEpoch: 0,
+      rebalanceTimeoutMs: 1_000,
+      topology: { epoch: 0, subtopologies: parts },
+      activeTasks: [],
+      standbyTasks: [],
+      warmupTasks: [],
+      processId: 'p',
+      clientTags: [],
+    })
+    assert.match(status!.map(({ statusDetail }) => statusDetail).join(), /throttling quota has been exceeded/)
+    assert.ok(throttleTimeMs > 0)
+    const { topics } = await (await scene.connect()).call(apis.metadata, 12, { topics: null })
+    const made = topics.filter(({ name }) => /^(one|two)-/.test(name!)).length
+    assert.ok(made > 0 && made < 40, String(made))
+  }))
+
 test('45: quotas are described as they were altered, and refused where they make no sense', () =>
   withBroker(async ({ client }) => {
     const pair = [

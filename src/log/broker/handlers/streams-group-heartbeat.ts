@@ -6,11 +6,14 @@ import type {
 } from '../../protocol/apis/streams-group-heartbeat.ts'
 import { ErrorCode } from '../../protocol/error-code.ts'
 import { INTERNAL_TOPICS } from '../../storage/partition-directories.ts'
+import { mutationQuota, OVER_QUOTA } from '../quotas/mutation-quota.ts'
 import { AclOperation, mayOnGroup, mayOnTopic, showsOnCluster } from '../security/access.ts'
 import type { Handler, RequestContext } from '../services.ts'
 import { topicNameProblem } from '../topic-catalog.ts'
 
 const KNOWS_MISSING_TAGS_FROM = 1
+/** Clients of every version come again for what they are refused. */
+const STRICT_QUOTA_FROM = 0
 
 /**
  * StreamsGroupHeartbeat (KIP-1071): joins, lives, learns its tasks and leaves, all with this one request. Internal topics
@@ -30,8 +33,9 @@ export const handleStreamsGroupHeartbeat: Handler<
     knowsMissingTags: apiVersion >= KNOWS_MISSING_TAGS_FROM,
   })
   if (topicsToCreate.length === 0) return answer
-  const problem = createInternalTopics(topicsToCreate, context)
-  return problem === undefined ? answer : { ...answer, status: withDetail(answer.status, problem) }
+  const { problem, throttleTimeMs } = createInternalTopics(topicsToCreate, context)
+  const status = problem === undefined ? answer.status : withDetail(answer.status, problem)
+  return { ...answer, throttleTimeMs, status }
 }
 
 function refusalOf(
@@ -58,27 +62,44 @@ function refusalOf(
     : refused(ErrorCode.TOPIC_AUTHORIZATION_FAILED)
 }
 
-/** What went wrong; undefined when nothing did. */
-function createInternalTopics(wanted: readonly InternalTopic[], context: RequestContext): string | undefined {
+/** `problem`: what went wrong; undefined when nothing did. */
+function createInternalTopics(
+  wanted: readonly InternalTopic[],
+  context: RequestContext,
+): { readonly problem: string | undefined; readonly throttleTimeMs: number } {
   const mayCreateAny = showsOnCluster(context, AclOperation.CREATE)
   const forbidden = wanted.filter(
     ({ name }) => !mayCreateAny && !mayOnTopic(context, AclOperation.CREATE, name),
   )
   if (forbidden.length > 0)
-    return `Unauthorized to CREATE on topics ${forbidden.map(({ name }) => name).join(', ')}.`
+    return {
+      problem: `Unauthorized to CREATE on topics ${forbidden.map(({ name }) => name).join(', ')}.`,
+      throttleTimeMs: 0,
+    }
+  const { topics } = context.services
+  const quota = mutationQuota(context, STRICT_QUOTA_FROM)
   const failures: string[] = []
   for (const { name, partitions, replicationFactor, topicConfigs } of wanted) {
-    const created = context.services.topics.create({
+    const wish = {
       name,
       partitions,
       replicationFactor: replicationFactor === 0 ? -1 : replicationFactor,
       config: Object.fromEntries(topicConfigs.map(({ key, value }) => [key, value])),
-    })
+    }
+    const check = topics.check(wish)
+    if (check.kind === 'valid' && !quota.take(check.partitions)) {
+      failures.push(`${name} (${OVER_QUOTA.message})`)
+      continue
+    }
+    const created = check.kind === 'valid' ? topics.create(wish) : check
     // A member that came just before may have created it.
     if (created.kind === 'refused' && created.error !== ErrorCode.TOPIC_ALREADY_EXISTS)
       failures.push(`${name} (${created.message})`)
   }
-  return failures.length === 0 ? undefined : `Creation failed: ${failures.join(', ')}.`
+  return {
+    problem: failures.length === 0 ? undefined : `Creation failed: ${failures.join(', ')}.`,
+    throttleTimeMs: quota.throttleMs,
+  }
 }
 
 function withDetail(status: readonly Status[], detail: string): Status[] {
