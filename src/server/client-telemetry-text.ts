@@ -120,10 +120,17 @@ function identityOf({ clientId, clientInstanceId }: PushedClient): MetricLabels 
 }
 
 function labelsOf(attributes: PushedSeries['attributes']): MetricLabels {
-  const labels = attributes.map(
-    ([name, value]) => [word(/^\d/.test(name) ? `_${name}` : name), value] as const,
-  )
+  const labels = attributes.map(([name, value]) => [labelName(name), value] as const)
   return Object.fromEntries(labels.toSorted(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+/**
+ * Names that are empty or begin with a digit are none, and those that begin with two underscores are Prometheus' own: one
+ * of either, from one client, and it takes nothing of what we tell.
+ */
+function labelName(name: string): string {
+  const plain = word(name).replace(/^__+/, '_')
+  return plain === '' || /^\d/.test(plain) ? `_${plain}` : plain
 }
 
 function word(name: string): string {

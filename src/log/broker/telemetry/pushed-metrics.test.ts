@@ -75,6 +75,13 @@ describe('what clients push', () => {
     assert.deepEqual([client?.attributes, client?.sinceLastPushMs], [[['group_id', 'billing']], 50])
   })
 
+  it('comes without what it says of itself when that is much', () => {
+    const pushed = new PushedMetrics()
+    const said = Object.fromEntries(Array.from({ length: 11 }, (_, at) => [`a${at}`, '']))
+    pushed.push(CLIENT, metricsData([{ name: LATENCY, kind: 'gauge', value: 1 }], said), 0, 3_000)
+    assert.deepEqual(pushed.snapshot(0)[0]?.attributes, [])
+  })
+
   it('is forgotten when its client has been silent', () => {
     const pushed = new PushedMetrics()
     push(pushed, [{ name: LATENCY, kind: 'gauge', value: 1 }])

@@ -123,7 +123,7 @@ function read(
   let points = 0
   let dropped = 0
   for (const resource of new OtlpMetrics(metricsData).resources()) {
-    if (textLength(resource.attributes) <= SERIES_LENGTH_MAX) ({ attributes } = resource)
+    if (areKept(resource.attributes, 0)) ({ attributes } = resource)
     for (const point of resource.points) {
       if (++points > POINTS_PER_PUSH_MAX) return { attributes, figures, dropped: dropped + 1 }
       const key = seriesKey(point)
@@ -137,14 +137,18 @@ function read(
 
 /** Undefined for a series that is too long to be kept. */
 function seriesKey({ counter, metric, attributes }: OtlpPoint): string | undefined {
-  if (attributes.length > ATTRIBUTES_MAX || metric.length + textLength(attributes) > SERIES_LENGTH_MAX)
-    return undefined
+  if (!areKept(attributes, metric.length)) return undefined
   const parts: SeriesParts = [counter ? COUNTER : GAUGE, metric, attributes]
   return JSON.stringify(parts)
 }
 
 function isCounter(key: string): boolean {
   return key.startsWith(`[${COUNTER},`)
+}
+
+/** Few and short enough, beside a name. */
+function areKept(attributes: OtlpAttributes, nameLength: number): boolean {
+  return attributes.length <= ATTRIBUTES_MAX && nameLength + textLength(attributes) <= SERIES_LENGTH_MAX
 }
 
 function textLength(attributes: OtlpAttributes): number {
