@@ -9,10 +9,12 @@ import { examples } from './settings.ts'
 export function addGroups(program: Command): void {
   const groups = program
     .command('groups')
-    .summary('list, describe, reset and delete consumer groups')
-    .description('Consumer groups of either protocol, of this log or any Kafka cluster.')
+    .summary('list, describe, reset and delete groups')
+    .description(
+      'Consumer groups of either protocol, share groups and streams groups, of this log or any Kafka cluster.',
+    )
   withCluster(groups.command('list'))
-    .description('Lists the consumer groups, with how far they are behind.')
+    .description('Lists the groups, with how far they are behind.')
     .option('--all', 'also groups in which jobs keep the books of their transactions', false)
     .addHelpText('after', examples('millrace groups list', 'millrace groups list --output json'))
     .action(async (options: ClusterOptions & { readonly all: boolean }) => {
@@ -23,7 +25,9 @@ export function addGroups(program: Command): void {
       printRows(rows, { columns, json: options.json, none: 'no groups yet' })
     })
   withCluster(groups.command('describe').argument('<GROUP>'))
-    .description('Shows the state of a group, its members, and the offsets that it has committed.')
+    .description(
+      'Shows the state of a group, its members, and the offsets that it has committed; of a share group, the first offset of each partition that it has not done with.',
+    )
     .addHelpText('after', examples('millrace groups describe billing'))
     .action(async (group: string, options: ClusterOptions) => {
       const { viewGroup } = await import('../server/group-view.ts')
@@ -57,7 +61,9 @@ export function addGroups(program: Command): void {
       )
     })
   withCluster(groups.command('reset').argument('<GROUP>').argument('<TOPIC>'))
-    .description('Sets the offsets of a group that has no members. Makes the group when there is none.')
+    .description(
+      'Sets the offsets of a group that has no members. Makes a consumer group when there is none of this name.',
+    )
     .addOption(
       new Option(
         '--to <WHERE>',

@@ -258,6 +258,9 @@ describe('over REST', () => {
         /"retention\.mss"; did you mean reten/,
       ],
       ['PATCH', '/configs/topic/orders', { delete: ['x'] }, /"x"\..* There are cleanup\.policy, compression/],
+      ['PATCH', '/configs/topic/orders', { set: { 'retention.mss': '1' } }, /did you mean retention\.ms\?/],
+      ['PATCH', '/configs/client-metrics/mine', { set: { metric: '*' } }, /did you mean metrics\?/],
+      ['GET', '/configs/broker/one', undefined, /"one" is no broker: brokers are named by their node ids/],
       ['GET', '/topics?internal=yes', undefined, /internal in the request has to be one of true, false/],
     ]
     for (const [method, path, body, said] of cases) {

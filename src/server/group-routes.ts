@@ -23,7 +23,7 @@ export function groupRoutes(app: FastifyInstance, client: LogClient): void {
       schema: operation({
         tag: 'groups',
         summary:
-          'The consumer groups, with how far they are behind; with `all` also those that jobs keep for themselves.',
+          'The groups (classic, consumer, share and streams), with how far they are behind; with `all` also those that jobs keep for themselves.',
         query: { all: oneOf(['true', 'false']) },
         answer: arrayOf(holding('id', 'type', 'state', 'members', 'lag')),
       }),
@@ -35,7 +35,8 @@ export function groupRoutes(app: FastifyInstance, client: LogClient): void {
     {
       schema: operation({
         tag: 'groups',
-        summary: 'A group with its members and what it has committed.',
+        summary:
+          'A group with its members and what it has committed; of a share group, the first offset of each partition that it has not done with.',
         answer: holding('id', 'type', 'state', 'assignor', 'members', 'offsets'),
       }),
     },

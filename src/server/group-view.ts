@@ -1,4 +1,4 @@
-/** What the REST API and the command show of consumer groups. */
+/** What the REST API and the command show of groups. */
 import { listOffsets } from '../log/client/admin.ts'
 import { type GroupOffset, type ListedGroup, listGroups, offsetFetch } from '../log/client/group-admin.ts'
 import { describeGroup, type GroupMember } from '../log/client/group-members.ts'
@@ -7,17 +7,18 @@ import { shareOffsets } from '../log/client/share-admin.ts'
 
 export interface GroupView {
   readonly id: string
-  /** `classic`, or `consumer` for the protocol of KIP-848. */
+  /** `classic`, `consumer` (KIP-848), `share` (KIP-932) or `streams` (KIP-1071). */
   readonly type: string
   readonly state: string
   readonly members: number
-  /** Offsets behind the ends of the partitions that it has committed. */
+  /** Offsets behind the ends of the partitions that it has committed; of a share group, records that it has not done with. */
   readonly lag: number
 }
 
 export interface GroupOffsetView {
   readonly topic: string
   readonly partition: number
+  /** Of a share group: the first offset that it has not done with. */
   readonly committed: number
   readonly end: number
   readonly lag: number

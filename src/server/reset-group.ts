@@ -1,4 +1,4 @@
-/** Moving and deleting what a consumer group has committed, for the REST API and the command. */
+/** Moving and deleting what a group has committed, for the REST API and the command. */
 import { MillraceError } from '../base/millrace-error.ts'
 import { listGroups, offsetCommit, offsetFetch } from '../log/client/group-admin.ts'
 import { KafkaError, throwIfError } from '../log/client/kafka-error.ts'
@@ -26,7 +26,7 @@ export interface ResetOffset {
 }
 
 /**
- * Lets a group go on elsewhere in a topic, and says where; makes the group when there is none. Offsets are kept within
+ * Lets a group go on elsewhere in a topic, and says where; makes a consumer group when there is none. Offsets are kept within
  * the partition. Throws what the cluster refuses: a group that has members, most often.
  */
 export async function resetGroup(

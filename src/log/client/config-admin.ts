@@ -139,7 +139,10 @@ export interface ConfigChange {
 
 const OPERATION = { set: 0, delete: 1 } as const
 
-/** Changes single settings of a resource, all or none. Throws what the broker refuses, with its reason. */
+/**
+ * Changes single settings of a resource, all or none. Throws what the broker refuses, with its reason; of a setting that
+ * is not known, with those that are.
+ */
 export async function alterConfigs(
   client: LogClient,
   resource: ConfigResource,
@@ -164,10 +167,13 @@ export async function alterConfigs(
       ],
       validateOnly: change.validateOnly ?? false,
     },
-    { node: resource.type === 'broker' && resource.name !== '' ? Number(resource.name) : 'controller' },
+    { node: brokerOf(resource) ?? 'controller' },
   )
-  for (const { errorCode, errorMessage } of answer.responses)
+  const unfit: readonly number[] = [ErrorCode.INVALID_CONFIG, ErrorCode.INVALID_REQUEST]
+  for (const { errorCode, errorMessage } of answer.responses) {
+    if (unfit.includes(errorCode)) await refuseUnknownConfigs(client, resource, Object.keys(change.set ?? {}))
     throwIfError(errorCode, placed(resource, 'configuring', errorMessage))
+  }
 }
 
 /** Throws where a setting shall be taken back that the resource cannot have: brokers say nothing of it. */
@@ -191,8 +197,19 @@ export async function refuseUnknownConfigs(
 }
 
 /** A broker alone knows what its own file says. */
-function destinationOf({ type, name }: ConfigResource): Destination {
-  return type === 'broker' && name !== '' ? Number(name) : 'any'
+function destinationOf(resource: ConfigResource): Destination {
+  return brokerOf(resource) ?? 'any'
+}
+
+/** The broker that alone knows the resource. */
+function brokerOf({ type, name }: ConfigResource): number | undefined {
+  if (type !== 'broker' || name === '') return undefined
+  if (/^\d{1,9}$/.test(name)) return Number(name)
+  throw new MillraceError({
+    code: 'MR_BAD_REQUEST',
+    message: `${JSON.stringify(name)} is no broker: brokers are named by their node ids.`,
+    fix: 'List them with `millrace configs list broker`.',
+  })
 }
 
 function codesOf({ type, name }: ConfigResource): { resourceType: number; resourceName: string } {

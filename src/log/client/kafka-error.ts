@@ -141,6 +141,8 @@ function meaningOf(errorCode: number, needs?: Needs): Meaning {
       }
     case ErrorCode.NON_EMPTY_GROUP:
       return { code: 'MR_KAFKA_REFUSED', fix: 'Stop the members of the group first.' }
+    case ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC:
+      return { code: 'MR_KAFKA_REFUSED', fix: 'Stop the members of the group that read the topic first.' }
     case ErrorCode.INVALID_TRANSACTION_TIMEOUT:
       return {
         code: 'MR_KAFKA_REFUSED',
