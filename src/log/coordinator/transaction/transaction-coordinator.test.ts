@@ -307,6 +307,21 @@ describe('EndTxn', () => {
     }
   })
 
+  it('whose producer is given another id lets the next transaction wait under it, too', () => {
+    const tx = new Harness()
+    const producer = identity(tx.init())
+    tx.append({ transactionalId: ID, value: { ...tx.state(), producerEpoch: 32_766 } })
+    const last = { ...producer, producerEpoch: 32_766 }
+    tx.add(last, 0)
+    const next = identity(tx.end(last, 'commit', 2))
+    assert.notEqual(next.producerId, last.producerId)
+    assert.equal(tx.add(next, 1), 'wait')
+    assert.equal(tx.end(next, 'abort', 2), 'wait')
+    tx.complete()
+    assert.equal(tx.add(next, 1), NONE)
+    assert.equal(identity(tx.end(next, 'commit', 2)).producerId, next.producerId)
+  })
+
   it('of strangers is refused', () => {
     const tx = new Harness()
     assert.equal(

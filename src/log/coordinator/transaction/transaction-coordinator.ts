@@ -24,6 +24,7 @@ import {
   fenced,
   granted,
   identityOf,
+  isNextIdentity,
   isPrepared,
   isRetriedEnd,
   prepareEnd,
@@ -192,6 +193,7 @@ export class TransactionCoordinator {
     if (transactionalId === '') return refuse(ErrorCode.INVALID_REQUEST)
     const known = this.#transactions.get(transactionalId)
     if (known === undefined) return refuse(ErrorCode.INVALID_PRODUCER_ID_MAPPING)
+    if (isNextIdentity(known, request)) return { kind: 'wait' }
     const retried = bumpsEpoch && isRetriedEnd(known, request)
     if (!retried) {
       if (known.producerId !== request.producerId) return refuse(ErrorCode.INVALID_PRODUCER_ID_MAPPING)
@@ -346,6 +348,7 @@ export class TransactionCoordinator {
   #owned(request: ProducerIdentity): TransactionValue | ErrorCode {
     if (request.transactionalId === '') return ErrorCode.INVALID_REQUEST
     const known = this.#transactions.get(request.transactionalId)
+    if (known !== undefined && isNextIdentity(known, request)) return known
     if (known === undefined || known.producerId !== request.producerId)
       return ErrorCode.INVALID_PRODUCER_ID_MAPPING
     return known.producerEpoch === request.producerEpoch ? known : ErrorCode.PRODUCER_FENCED

@@ -117,6 +117,16 @@ export function isRetriedEnd(known: TransactionValue, request: ProducerIdentity)
   )
 }
 
+/** Whether the end under way has given its producer this identity, because the old id has no epochs left. */
+export function isNextIdentity(known: TransactionValue, request: ProducerIdentity): boolean {
+  return (
+    isPrepared(known.status) &&
+    known.nextProducerId !== -1 &&
+    known.nextProducerId === request.producerId &&
+    request.producerEpoch === 0
+  )
+}
+
 export function isPrepared(status: TransactionStatus): boolean {
   return status === 'PrepareCommit' || status === 'PrepareAbort' || status === 'PrepareEpochFence'
 }
