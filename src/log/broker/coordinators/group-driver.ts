@@ -272,11 +272,13 @@ export class GroupDriver {
     if (shard === undefined) return ErrorCode.GROUP_ID_NOT_FOUND
     const { errorCode, records } = shard.coordinator.deleteGroup(groupId, this.#now())
     if (errorCode !== ErrorCode.NONE) return errorCode
+    if (!shard.coordinator.shares.has(groupId)) return await this.#write(shard, records)
     // First what it has done, so that a group of the same name cannot go on with it.
-    const forgotten = shard.coordinator.shares.has(groupId)
-      ? await this.#sharePartitions.deleteGroup(groupId)
-      : ErrorCode.NONE
-    return forgotten === ErrorCode.NONE ? await this.#write(shard, records) : forgotten
+    const forgotten = await this.#sharePartitions.deleteGroup(groupId)
+    if (forgotten !== ErrorCode.NONE) return forgotten
+    // Somebody may have joined meanwhile.
+    const now = shard.coordinator.deleteGroup(groupId, this.#now())
+    return now.errorCode === ErrorCode.NONE ? await this.#write(shard, now.records) : now.errorCode
   }
 
   async deleteOffsets(

@@ -230,17 +230,22 @@ export class ShareDriver {
     void shard.log.durable()
   }
 
+  /** Waits once for all of them: a group may have thousands. */
   async #forget(partitions: readonly SharePartition[]): Promise<ErrorCode> {
+    const written = new Set<Shard>()
     for (const { key } of partitions) {
+      const shard = this.#shardOf(key)!
       const records = (['snapshot', 'update'] as const).map((kind): ShareStateRecord => ({
         kind,
         key,
         value: null,
       }))
-      const errorCode = await this.#write(this.#shardOf(key)!, records)
+      const errorCode = this.#append(shard, records)
       if (errorCode !== ErrorCode.NONE) return errorCode
+      written.add(shard)
     }
-    return ErrorCode.NONE
+    const outcomes = await Promise.all(Array.from(written, ({ log }) => log.durable()))
+    return outcomes.find((errorCode) => errorCode !== ErrorCode.NONE) ?? ErrorCode.NONE
   }
 
   /** Appends, applies and waits: NONE once the records are durable. */

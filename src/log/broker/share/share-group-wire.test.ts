@@ -340,6 +340,19 @@ describe('share groups over the wire', () => {
       assert.deepEqual(await waiting, [[31, 31, 1]])
     }))
 
+  it('a group that somebody joins while it is deleted stays', () =>
+    withTen(async (scene) => {
+      const member = await Member.join(scene, 'm')
+      await member.fetch()
+      await member.client.call(apis.shareGroupHeartbeat, 1, { groupId: 'g', memberId: 'm', memberEpoch: -1 })
+      const [deleted, joined] = await Promise.all([
+        scene.client.call(apis.deleteGroups, 2, { groupsNames: ['g'] }),
+        Member.join(scene, 'n'),
+      ])
+      assert.equal(deleted.results[0]!.errorCode, ErrorCode.NON_EMPTY_GROUP)
+      assert.deepEqual(await joined.fetch(), [[0, 9, 1]])
+    }))
+
   it('a topic that is deleted is forgotten, and so is a group', () =>
     withTen(async (scene) => {
       const member = await Member.join(scene, 'm')
