@@ -96,7 +96,7 @@ export async function restServer(options: ServerOptions): Promise<FastifyInstanc
     const status = millrace ? statusOf(error) : ((error as { statusCode?: number }).statusCode ?? 500)
     return reply.code(status).send({
       code: millrace ? error.code : 'MR_REST',
-      message: messageOf(error),
+      message: status === 415 ? 'a body has to be JSON: content-type: application/json.' : messageOf(error),
       ...(millrace && { place: error.place }),
     })
   })

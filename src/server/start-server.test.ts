@@ -321,6 +321,13 @@ describe('pages of other origins', () => {
       body: { name: 'by-a-form' },
     })
     assert.equal(form.status, 400)
+    const encoded = await ask('/api/v1/topics', {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      body: { name: 'by-a-form' },
+    })
+    assert.deepEqual([encoded.status, encoded.json.code], [415, 'MR_REST'])
+    assert.match(encoded.json.message, /content-type: application\/json/)
     const own = await ask('/api/v1/topics', { ...create, headers: { origin: served.url ?? '' } })
     assert.equal(own.status, 201)
   })
