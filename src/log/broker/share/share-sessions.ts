@@ -33,11 +33,16 @@ const MAX_EPOCH = 2_147_483_647
 /**
  * Share sessions (KIP-932): the broker remembers which partitions a member fetches. A member has one session, which
  * ends with its last request or with its connection; `onEnd` is told then, for what the member has acquired.
+ *
+ * Whoever may read as any group may invent members. When there are as many sessions as there may be, the connection with
+ * most gives up its oldest for one that has at least two fewer: nobody can keep all others out.
  */
 export class ShareSessions {
   readonly #most: number
   readonly #onEnd: (session: ShareSession) => void
   readonly #sessions = new Map<string, OpenSession>()
+  /** The sessions of each connection that has any, oldest first. */
+  readonly #ofConnection = new Map<ClientConnection, Set<OpenSession>>()
 
   constructor(options: { readonly most: number; readonly onEnd: (session: ShareSession) => void }) {
     this.#most = options.most
@@ -92,29 +97,51 @@ export class ShareSessions {
     { groupId, memberId, added }: SessionRequest & { readonly added: readonly SharedPartition[] },
     connection: ClientConnection,
   ): Opened {
-    if (this.#sessions.size >= this.#most)
+    if (this.#sessions.size >= this.#most && !this.#makeRoom(connection))
       return { kind: 'refused', error: ErrorCode.SHARE_SESSION_LIMIT_REACHED }
     const session: OpenSession = {
       groupId,
       memberId,
       partitions: new Map(added.map((partition) => [partitionKey(partition), partition])),
       nextEpoch: 1,
+      connection,
       stopWatching: connection.onClose(() => this.end(session)),
     }
     this.#sessions.set(sessionKey(session), session)
+    const siblings = this.#ofConnection.get(connection) ?? new Set()
+    this.#ofConnection.set(connection, siblings.add(session))
     return { kind: 'session', session }
+  }
+
+  /** Whether a session of somebody who has more of them was ended for one of this connection. */
+  #makeRoom(connection: ClientConnection): boolean {
+    let most: ReadonlySet<OpenSession> = new Set()
+    for (const sessions of this.#ofConnection.values()) if (sessions.size > most.size) most = sessions
+    // With one fewer they would take the same session from each other again and again.
+    const own = this.#ofConnection.get(connection)?.size ?? 0
+    if (most.size < own + 2) return false
+    for (const oldest of most) {
+      this.end(oldest)
+      break
+    }
+    return true
   }
 
   #forget(key: string): OpenSession | undefined {
     const session = this.#sessions.get(key)
+    if (session === undefined) return undefined
     this.#sessions.delete(key)
-    session?.stopWatching()
+    const siblings = this.#ofConnection.get(session.connection)
+    siblings?.delete(session)
+    if (siblings?.size === 0) this.#ofConnection.delete(session.connection)
+    session.stopWatching()
     return session
   }
 }
 
 interface OpenSession extends ShareSession {
   nextEpoch: number
+  readonly connection: ClientConnection
   readonly stopWatching: () => void
 }
 
