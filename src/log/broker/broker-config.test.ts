@@ -15,4 +15,9 @@ describe('settings of the broker', () => {
     ]
     for (const [given, said] of cases) assert.throws(() => brokerConfig(given), said)
   })
+
+  it('bound what an assignment of a streams group costs unless they are told otherwise', () => {
+    assert.equal(brokerConfig({})['group.streams.max.size'], 1_000)
+    assert.equal(brokerConfig({ 'group.streams.max.size': 5_000 })['group.streams.max.size'], 5_000)
+  })
 })

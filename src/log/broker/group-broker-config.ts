@@ -93,7 +93,8 @@ export const GROUP_BROKER_SETTINGS = {
     '',
     'Client tags, with commas in between, that members of streams groups are told to have.',
   ),
-  'group.streams.max.size': int(INT_MAX, 1, 'Most members of a streams group.'),
+  // What an assignment costs grows with the tasks times the members, and it is made anew whenever one comes or goes.
+  'group.streams.max.size': int(1_000, 1, 'Most members of a streams group. (Kafka: 2147483647)'),
 
   // Share groups
   'group.share.session.timeout.ms': int(

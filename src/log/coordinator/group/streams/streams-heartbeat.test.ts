@@ -78,6 +78,13 @@ describe('a streams group', () => {
     assert.deepEqual([statuses(joined), active(joined)], [['INCORRECTLY_PARTITIONED_TOPICS'], ''])
   })
 
+  it('takes no more members than it may have', () => {
+    const group = new StreamsGroupHarness()
+    for (const id of 'abcde') assert.equal(group.joinAs(id).errorCode, ErrorCode.NONE)
+    assert.equal(group.joinAs('f').errorCode, ErrorCode.GROUP_MAX_SIZE_REACHED)
+    assert.equal(group.heartbeatOf('e').errorCode, ErrorCode.NONE)
+  })
+
   it('remembers how far the state is of tasks that there are, and of no others', () => {
     const known = new StreamsVolatile()
     const topics = new StreamsGroupHarness().topics
