@@ -6,7 +6,11 @@
  */
 import { ErrorCode } from '../../protocol/error-code.ts'
 import type { Timer } from '../../../world/world.ts'
-import { coordinatorPartition, type Instant } from '../../coordinator/coordinator-record.ts'
+import {
+  coordinatorPartition,
+  type Instant,
+  type StoredRecord,
+} from '../../coordinator/coordinator-record.ts'
 import type { Waiter } from '../../coordinator/group/consumer-group.ts'
 import {
   refuse,
@@ -352,7 +356,9 @@ export class GroupDriver {
   }
 
   #append(shard: Shard, records: readonly GroupRecord[], owner?: TransactionOwner): ErrorCode {
-    const result = shard.log.append(records.map(encodeGroupRecord), owner)
+    const stored = records.map(encodeGroupRecord)
+    if (stored.some((each) => this.#isTooLarge(each))) return ErrorCode.UNKNOWN_SERVER_ERROR
+    const result = shard.log.append(stored, owner)
     if (result.kind === 'refused') return result.errorCode
     records.forEach((record, index) => {
       shard.coordinator.apply(record, {
@@ -365,6 +371,12 @@ export class GroupDriver {
     })
     this.#compactWhenLarge(shard)
     return ErrorCode.NONE
+  }
+
+  /** What members say of themselves is kept, and each field of it may be as long as a request. */
+  #isTooLarge({ key, value }: StoredRecord): boolean {
+    const most = this.#environment.logDirectory.topic(CONSUMER_OFFSETS)?.config.maxMessageBytes ?? Infinity
+    return key.length + (value?.length ?? 0) > most
   }
 
   /** Carries out what a membership decision asks for; what the log said when it refused the records. */
