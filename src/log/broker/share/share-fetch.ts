@@ -153,8 +153,9 @@ export class ShareFetch {
     })
   }
 
-  /** Acquires and answers with what there is; `isLast`: with whatever there is. */
+  /** Acquires and answers with what there is; `isLast`: with whatever there is. Nothing for who was expelled meanwhile. */
   #collect(isLast: boolean): readonly FetchedShare[] | NothingYet {
+    if (!this.#context.services.shares.sessions.isOpen(this.#session)) return []
     for (let passedBytes = 0; passedBytes < PASSED_BYTES_MAX;) {
       const { failed, readable } = this.#read()
       const bytes = readable.reduce((sum, { records }) => sum + records.length, 0)

@@ -229,6 +229,28 @@ describe('share groups over the wire', () => {
       assert.deepEqual([groups[0]!.groupState, groups[0]!.members], ['Empty', []])
     }))
 
+  it('who leaves while it waits, or fetches anew, is given nothing in the session that was', () =>
+    withTen(async (scene) => {
+      const first = await Member.join(scene, 'first')
+      await first.fetch([], 0)
+      const gone = await Member.join(scene, 'gone')
+      const waiting = gone.fetch([], 60_000)
+      await sleep(scene.server.world.clock, 100)
+      await scene.client.call(apis.shareGroupHeartbeat, 1, {
+        groupId: 'g',
+        memberId: 'gone',
+        memberEpoch: -1,
+      })
+      const old = await Member.join(scene, 'moved')
+      const waitingToo = old.fetch([], 60_000)
+      await sleep(scene.server.world.clock, 100)
+      const anew = await Member.join(scene, 'moved')
+      assert.deepEqual(await anew.fetch([], 0), [])
+      await produce(scene, 5)
+      assert.deepEqual([await waiting, await waitingToo], [[], []])
+      assert.deepEqual(await anew.fetch(), [[10, 14, 1]])
+    }))
+
   it('gives no records of transactions that are open or aborted to groups that read committed ones', () =>
     withTen(async (scene) => {
       await configure(scene, { 'share.isolation.level': 'read_committed' })

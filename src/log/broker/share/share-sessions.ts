@@ -87,6 +87,11 @@ export class ShareSessions {
     return { kind: 'session', session }
   }
 
+  /** False once the session has ended, or its member has another. */
+  isOpen(session: ShareSession): boolean {
+    return this.#sessions.get(sessionKey(session)) === session
+  }
+
   /** The member needs no session any more, if it has one. */
   end(member: { readonly groupId: string; readonly memberId: string }): void {
     const session = this.#forget(sessionKey(member))
