@@ -19,7 +19,8 @@ export const handleAlterShareGroupOffsets: Handler<
   const problem = problemWithGroup(groupId, services, { exists: false })
   if (problem !== undefined) return { ...problem, responses: [] }
   const responses: AlterShareGroupOffsetsResponseInput['responses'][number][] = []
-  for (const { topicName, partitions } of topics) {
+  for (const [topicName, named] of Map.groupBy(topics, (topic) => topic.topicName)) {
+    const partitions = named.flatMap((topic) => topic.partitions)
     if (mayOnTopic(context, AclOperation.READ, topicName)) {
       const altered = await alterShareOffsets(groupId, topicName, { partitions, services })
       responses.push({ topicName, ...altered })

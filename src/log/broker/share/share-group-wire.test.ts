@@ -251,6 +251,25 @@ describe('share groups over the wire', () => {
       assert.deepEqual(await anew.fetch(), [[10, 14, 1]])
     }))
 
+  it('a partition that is to go on elsewhere twice goes on where it was said last, and is answered once', () =>
+    withTen(async (scene) => {
+      const partition = (startOffset: number) => ({ partitionIndex: 0, startOffset })
+      const answer = await scene.client.call(apis.alterShareGroupOffsets, 0, {
+        groupId: 'g',
+        topics: [
+          { topicName: 't', partitions: [partition(1), partition(2)] },
+          { topicName: 't', partitions: [partition(3)] },
+        ],
+      })
+      const { topicId } = scene
+      assert.partialDeepStrictEqual(answer.responses, [
+        { topicName: 't', topicId, partitions: [{ partitionIndex: 0, errorCode: NONE }] },
+      ])
+      assert.deepEqual([answer.responses.length, answer.responses[0]!.partitions.length], [1, 1])
+      const member = await Member.join(scene, 'm')
+      assert.deepEqual(await member.fetch(), [[3, 9, 1]])
+    }))
+
   it('gives no records of transactions that are open or aborted to groups that read committed ones', () =>
     withTen(async (scene) => {
       await configure(scene, { 'share.isolation.level': 'read_committed' })

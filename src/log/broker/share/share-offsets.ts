@@ -65,7 +65,7 @@ function describeOne(
   }
 }
 
-/** Sets where a group goes on in a topic; answers when that is on the device. */
+/** Sets where a group goes on in a topic; answers when that is on the device. The last of a partition counts. */
 export async function alterShareOffsets(
   groupId: string,
   topicName: string,
@@ -75,6 +75,7 @@ export async function alterShareOffsets(
   },
 ): Promise<{ topicId: string; partitions: ({ partitionIndex: number } & Outcome)[] }> {
   const { logDirectory, shares } = options.services
+  const asked = new Map(options.partitions.map((each) => [each.partitionIndex, each.startOffset]))
   const topic = logDirectory.topic(topicName)
   const topicId = topic?.id ?? ZERO_UUID
   if (topic !== undefined) {
@@ -83,11 +84,11 @@ export async function alterShareOffsets(
       const outcome = { errorCode: failure, errorMessage: null }
       return {
         topicId,
-        partitions: options.partitions.map(({ partitionIndex }) => ({ partitionIndex, ...outcome })),
+        partitions: Array.from(asked.keys(), (partitionIndex) => ({ partitionIndex, ...outcome })),
       }
     }
   }
-  const partitions = options.partitions.map(async ({ partitionIndex, startOffset }) => {
+  const partitions = Array.from(asked, async ([partitionIndex, startOffset]) => {
     const log = topic?.partitions[partitionIndex]
     if (log === undefined) {
       const errorMessage = 'This server does not host this topic-partition.'
