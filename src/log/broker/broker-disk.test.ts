@@ -5,6 +5,7 @@ import { reportNothing } from '../../base/report.ts'
 import { Simulation, type SimulatedMachine } from '../../world/simulated/simulation.ts'
 import { createTopicsApi } from '../protocol/apis/create-topics.ts'
 import { fetchApi } from '../protocol/apis/fetch.ts'
+import { listOffsetsApi } from '../protocol/apis/list-offsets.ts'
 import { metadataApi } from '../protocol/apis/metadata.ts'
 import { produceApi } from '../protocol/apis/produce.ts'
 import { ErrorCode } from '../protocol/error-code.ts'
@@ -118,6 +119,34 @@ test('a topic whose creation did not reach the device is not told as created', a
     assert.equal(await create('sure'), ErrorCode.NONE)
     assert.equal(await create('doubtful'), ErrorCode.TOPIC_ALREADY_EXISTS)
     client.close()
+    await broker.close()
+  })
+})
+
+test('a committed end that is not known to be on the device after a crash is an error, not an earlier end', async () => {
+  const simulation = new Simulation({ seed: 15 })
+  const server = simulation.machine('server')
+  const laptop = simulation.machine('laptop')
+  await simulation.run(async () => {
+    await start(server)
+    const client = await WireClient.connect(laptop.world.network, LISTEN)
+    await client.call(metadataApi, 5, { topics: [{ name: 'events' }] })
+    for (const value of ['a', 'b', 'c']) await produce(client, value)
+    client.close()
+    server.kill()
+    const broker = await start(server)
+    const again = await WireClient.connect(laptop.world.network, LISTEN)
+    const committedEnd = async () => {
+      const partitions = [{ partitionIndex: 0, timestamp: -1 }]
+      const body = { replicaId: -1, isolationLevel: 1, topics: [{ name: 'events', partitions }] }
+      const { errorCode, offset } = (await again.call(listOffsetsApi, 7, body)).topics[0]!.partitions[0]!
+      return { errorCode, offset }
+    }
+    server.disk.conditions.writeFailureChance = 1
+    assert.deepEqual(await committedEnd(), { errorCode: ErrorCode.KAFKA_STORAGE_ERROR, offset: -1 })
+    server.disk.conditions.writeFailureChance = 0
+    assert.deepEqual(await committedEnd(), { errorCode: ErrorCode.NONE, offset: 3 })
+    again.close()
     await broker.close()
   })
 })

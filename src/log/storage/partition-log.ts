@@ -63,6 +63,8 @@ export class PartitionLog {
   #listeners: readonly (() => void)[] = NOBODY
   #config: TopicConfig
   #endOffset: number
+  /** Where the log ended when it was opened. */
+  readonly openedEnd: number
   /** Recovery took something away from the end of the log. */
   readonly #wasCut: boolean
   #logStartOffset: number
@@ -98,6 +100,7 @@ export class PartitionLog {
     })
     this.#leaderEpochs = opened.leaderEpochs
     this.#endOffset = opened.endOffset
+    this.openedEnd = opened.endOffset
     this.#wasCut = opened.cut !== undefined
     this.#logStartOffset = opened.logStartOffset
     this.#metadataDirty = options.created
