@@ -1,7 +1,8 @@
 /**
  * Transactions in which nothing is written but their markers: each takes one offset of every partition in it, which no
- * reader sees. They are of the protocol before KIP-890, in which a partition can be added without writing to it; brokers
- * of today speak it too.
+ * reader sees. Partitions are added as before KIP-890, without writing to them, which brokers of today know too; where
+ * they can, the transactions end as since, each with an epoch of its own: by that a coordinator that crashes and comes back
+ * can tell the marker of one from that of another.
  */
 import { messageOf, MillraceError } from '../../base/millrace-error.ts'
 import { addPartitionsToTxnApi } from '../protocol/apis/add-partitions-to-txn.ts'
@@ -9,31 +10,41 @@ import { endTxnApi } from '../protocol/apis/end-txn.ts'
 import { KafkaError, throwIfError } from './kafka-error.ts'
 import type { LogClient } from './log-client.ts'
 import type { ProducerIdentity } from './producer.ts'
-import { coordinated, takeOver } from './transaction-coordination.ts'
-
-/** The last versions of that protocol for clients. */
-const ADD_PARTITIONS_OF_CLIENTS = 3
-const END_TXN_V1 = 4
+import {
+  ADD_PARTITIONS_OF_CLIENTS,
+  coordinated,
+  endTxnLimit,
+  speaksVersion2,
+  takeOver,
+} from './transaction-coordination.ts'
 
 export class EmptyTransactions {
   readonly #client: LogClient
   readonly #transactionalId: string
+  readonly #version2: boolean
   #identity: ProducerIdentity
 
   /** Takes over the transactional id: ends what an earlier owner left open, and fences it. */
   static async create(client: LogClient, transactionalId: string): Promise<EmptyTransactions> {
-    return new EmptyTransactions(client, transactionalId, await takeOver(client, { transactionalId }))
+    const version2 = await speaksVersion2(client)
+    const identity = await takeOver(client, { transactionalId })
+    return new EmptyTransactions(client, transactionalId, { version2, identity })
   }
 
-  private constructor(client: LogClient, transactionalId: string, identity: ProducerIdentity) {
+  private constructor(
+    client: LogClient,
+    transactionalId: string,
+    start: { readonly version2: boolean; readonly identity: ProducerIdentity },
+  ) {
     this.#client = client
     this.#transactionalId = transactionalId
-    this.#identity = identity
+    this.#version2 = start.version2
+    this.#identity = start.identity
   }
 
   /**
-   * Resolves when all transactions before are over for good. Until then a coordinator that crashes writes their markers
-   * once more, behind whatever was written meanwhile.
+   * Resolves when all transactions before are over for good. Until then a coordinator that crashes may write their markers
+   * once more, behind whatever was written meanwhile: one that gives no transaction an epoch of its own, or Kafka's.
    */
   async settle(): Promise<void> {
     this.#identity = await takeOver(this.#client, { transactionalId: this.#transactionalId })
@@ -76,9 +87,11 @@ export class EmptyTransactions {
       const answer = await this.#client.request(
         endTxnApi,
         { transactionalId, producerId, producerEpoch, committed: true },
-        { node, maxVersion: END_TXN_V1 },
+        { node, ...endTxnLimit(this.#version2) },
       )
       throwIfError(answer.errorCode, { doing: `ending the transaction ${transactionalId}` })
+      if (this.#version2)
+        this.#identity = { producerId: answer.producerId, producerEpoch: answer.producerEpoch }
     })
   }
 

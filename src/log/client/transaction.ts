@@ -22,7 +22,13 @@ import type { PartitionQueue } from './partition-queue.ts'
 import type { Delivered, ProducerIdentity } from './pending-batch.ts'
 import type { SenderOptions } from './sender-options.ts'
 import { type ProducerRecord, TopicRouter } from './topic-router.ts'
-import { coordinated, takeOver } from './transaction-coordination.ts'
+import {
+  ADD_PARTITIONS_OF_CLIENTS,
+  coordinated,
+  endTxnLimit,
+  speaksVersion2,
+  takeOver,
+} from './transaction-coordination.ts'
 
 export interface TransactionIdentity extends ProducerIdentity {
   readonly transactionalId: string
@@ -37,10 +43,7 @@ export type TransactionOutcome = 'commit' | 'abort'
  */
 export type EndResult = 'ended' | 'not-open' | 'fenced' | 'unknown-id'
 
-const TRANSACTION_VERSION_2 = 2
 /** Highest versions of the older protocol, and of naming topics by name. */
-const END_TXN_V1 = 4
-const ADD_PARTITIONS_OF_CLIENTS = 3
 const TXN_OFFSET_COMMIT_V1 = 4
 const TXN_OFFSET_COMMIT_BY_NAME = 5
 
@@ -340,11 +343,6 @@ export class TransactionalProducer {
   }
 }
 
-async function speaksVersion2(client: LogClient): Promise<boolean> {
-  if ((await client.feature('transaction.version')) < TRANSACTION_VERSION_2) return false
-  return (await client.versionOf(endTxnApi)) > END_TXN_V1
-}
-
 /** Asks until the answer is final; a refusal that is final is in its error code. */
 function askEnd(
   client: LogClient,
@@ -355,7 +353,7 @@ function askEnd(
     const answer = await client.request(
       endTxnApi,
       { transactionalId, producerId, producerEpoch, committed: outcome === 'commit' },
-      { node: { transactionalId }, ...(version2 ? {} : { maxVersion: END_TXN_V1 }) },
+      { node: { transactionalId }, ...endTxnLimit(version2) },
     )
     if (isRetriable(answer.errorCode)) {
       throw new KafkaError(answer.errorCode, { doing: `${outcome} of the transaction ${transactionalId}` })

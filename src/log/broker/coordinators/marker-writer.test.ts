@@ -10,8 +10,15 @@ import { MarkerWriter } from './marker-writer.ts'
 
 const PLACES = [{ topic: 't', partition: 0 }]
 
-for (const kind of ['commit', 'abort'] as const) {
-  test(`${kind}: a marker whose sync fails is there once, and once more after a restart, where it changes nothing`, async () => {
+const CASES = (['commit', 'abort'] as const).flatMap((kind) => [
+  { kind, hasOwnEpoch: true, title: 'once, also after a restart that finds it there' },
+  { kind, hasOwnEpoch: false, title: 'once, and once more after a restart, where it changes nothing' },
+])
+
+for (const { kind, hasOwnEpoch, title } of CASES) {
+  test(`${kind}: a marker whose sync fails is there ${title}`, async () => {
+    const markers = hasOwnEpoch ? [kind] : [kind, kind]
+    const end = 1 + markers.length
     const { simulation, machine } = simulatedWorld()
     const { clock } = machine.world
     const write = (
@@ -23,7 +30,11 @@ for (const kind of ['commit', 'abort'] as const) {
         { clock, logDirectory, report: reportNothing },
         { applyMarker: () => undefined },
       )
-      return writer.write(PLACES, { kind, producerId: 5, producerEpoch, coordinatorEpoch: 0 }, signal)
+      return writer.write(
+        PLACES,
+        { kind, producerId: 5, producerEpoch, coordinatorEpoch: 0, hasOwnEpoch },
+        signal,
+      )
     }
     const kindsIn = (log: PartitionLog): string[] => readBatches(log).map((batch) => batch.kind)
     const abortedIn = (log: PartitionLog): unknown => {
@@ -50,23 +61,24 @@ for (const kind of ['commit', 'abort'] as const) {
       const again = await openOn(machine)
       const reopened = again.topic('t')!.partitions[0]!
       assert.equal(await write(again, 0, signal), true)
-      assert.deepEqual(kindsIn(reopened), ['data', kind, kind])
+      assert.deepEqual(kindsIn(reopened), ['data', ...markers])
+      assert.equal(reopened.durableOffset, end)
       const aborted = kind === 'abort' ? [{ producerId: 5, firstOffset: 0 }] : []
       assert.deepEqual(abortedIn(reopened), aborted)
-      assert.equal(reopened.lastStableOffset, 3)
+      assert.equal(reopened.lastStableOffset, end)
 
-      // The next transaction begins after both, with the old epoch or with the next one.
+      // The next transaction has a marker of its own, with the old epoch or with the next one.
       append(reopened, { ...transaction, values: ['b'], producerEpoch: 0, baseSequence: 1 })
-      assert.equal(reopened.lastStableOffset, 3)
+      assert.equal(reopened.lastStableOffset, end)
       assert.equal(await write(again, 1, signal), true)
       append(reopened, { ...transaction, values: ['c'], producerEpoch: 1, baseSequence: 0 })
       assert.deepEqual(
         reopened.openTransactions().map(({ firstOffset }) => firstOffset),
-        [5],
+        [end + 2],
       )
       await again.close()
       const last = await openOn(machine)
-      assert.equal(last.topic('t')!.partitions[0]!.lastStableOffset, 5)
+      assert.equal(last.topic('t')!.partitions[0]!.lastStableOffset, end + 2)
       await last.close()
     })
   })

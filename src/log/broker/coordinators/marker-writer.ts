@@ -11,6 +11,8 @@ export interface Marker {
   readonly producerId: number
   readonly producerEpoch: number
   readonly coordinatorEpoch: number
+  /** The epoch is of this transaction alone. Default: others may have had it. */
+  readonly hasOwnEpoch?: boolean
 }
 
 const FIRST_RETRY_MS = 100
@@ -19,10 +21,10 @@ const LONGEST_RETRY_MS = 5_000
 /**
  * Writes the control batches that end a transaction, and tells the group coordinators of those that concern offsets.
  *
- * A marker may be in a partition twice: a process that ends between its writing and the end of the transaction writes it
- * again when it comes back, as Kafka's coordinators do. The second one ends nothing, so nothing but an offset is used up:
- * the producer's next transaction begins only when all markers of this one are on the device. While the process runs there is
- * only one: a partition whose sync has failed takes no second one.
+ * A process that ends between the writing of a marker and the end of the transaction finds it in the partition when it
+ * comes back, where each transaction has an epoch of its own: it is there once, and a mirror keeps its offsets. Otherwise it
+ * writes another, as Kafka's coordinators always do. That one ends nothing, so nothing but an offset is used up: the
+ * producer's next transaction begins only when all markers of this one are on the device.
  */
 export class MarkerWriter {
   readonly #environment: Pick<CoordinatorEnvironment, 'clock' | 'logDirectory' | 'report'>
@@ -79,7 +81,7 @@ export class MarkerWriter {
   ): Promise<boolean> {
     const log = this.#environment.logDirectory.topic(topic)?.partitions[partition]
     if (log === undefined) return true
-    const error = this.append(log, marker)
+    const error = hasEnded(log, marker) ? ErrorCode.NONE : this.append(log, marker)
     if (error !== ErrorCode.NONE) {
       return error === ErrorCode.INVALID_PRODUCER_EPOCH || error === ErrorCode.TRANSACTION_COORDINATOR_FENCED
     }
@@ -95,4 +97,11 @@ export class MarkerWriter {
       return false
     }
   }
+}
+
+/** Whether the partition has the marker already. */
+function hasEnded(log: PartitionLog, { producerId, producerEpoch, hasOwnEpoch }: Marker): boolean {
+  const producer = log.producer(producerId)
+  if (hasOwnEpoch !== true || producer === undefined || producer.coordinatorEpoch < 0) return false
+  return producer.producerEpoch === producerEpoch && producer.transactionFirstOffset < 0
 }

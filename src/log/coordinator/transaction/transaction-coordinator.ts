@@ -276,12 +276,13 @@ export class TransactionCoordinator {
   markers(transactionalId: string): MarkerPlan | undefined {
     const value = this.#transactions.get(transactionalId)
     if (value === undefined || !isPrepared(value.status)) return undefined
-    const { producerId, producerEpoch, partitions, status } = value
+    const { producerId, producerEpoch, partitions, status, clientVersion } = value
     return {
       transactionalId,
       kind: status === 'PrepareCommit' ? 'commit' : 'abort',
       producerId,
       producerEpoch,
+      hasOwnEpoch: clientVersion >= 2,
       partitions,
     }
   }

@@ -51,6 +51,8 @@ export interface MarkerPlan {
   readonly kind: 'commit' | 'abort'
   readonly producerId: number
   readonly producerEpoch: number
+  /** The epoch is of this transaction alone: its client gets a new one with each. */
+  readonly hasOwnEpoch: boolean
   readonly partitions: TransactionPartitions
 }
 
