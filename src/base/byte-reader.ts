@@ -12,8 +12,13 @@ export class WireError extends Error {
   override readonly name = 'WireError'
 }
 
-/** A message with more array elements than this is refused: an element may weigh far more in memory than on the wire. */
-const MAX_ELEMENTS_PER_MESSAGE = 4_000_000
+/**
+ * A message whose arrays would take more heap than this is refused: 3 bytes on the wire may become 250, and a client may
+ * send 100 MB of them.
+ */
+const MAX_ARRAY_HEAP_BYTES = 200 << 20
+/** A small object of no known kind. */
+const ELEMENT_HEAP_BYTES = 64
 
 const TWO_POW_28 = 2 ** 28
 const TWO_POW_32 = 2 ** 32
@@ -24,7 +29,8 @@ export class ByteReader {
   position: number
   /** One past the last byte that may be read. */
   readonly end: number
-  #elements = 0
+  /** What the elements of all arrays may take in memory, about, in bytes. */
+  arrayHeapBytesLeft = MAX_ARRAY_HEAP_BYTES
 
   constructor(buffer: Buffer, start = 0, end = buffer.length) {
     this.buffer = buffer
@@ -204,15 +210,18 @@ export class ByteReader {
     return this.buffer.subarray(at, at + length)
   }
 
-  /** An array's length, -1 for null; each element takes at least `minElementBytes` (1 or more). */
-  arrayLength(minElementBytes: number): number {
+  /**
+   * An array's length, -1 for null; each element takes at least `minElementBytes` (1 or more) on the wire, and about
+   * `heapBytes` in memory.
+   */
+  arrayLength(minElementBytes: number, heapBytes = ELEMENT_HEAP_BYTES): number {
     const length = this.int32()
-    return length < 0 ? (nullLength(length), -1) : this.#checkedLength(length, minElementBytes)
+    return length < 0 ? (nullLength(length), -1) : this.#checkedLength(length, minElementBytes, heapBytes)
   }
 
-  compactArrayLength(minElementBytes: number): number {
+  compactArrayLength(minElementBytes: number, heapBytes = ELEMENT_HEAP_BYTES): number {
     const length = this.unsignedVarint() - 1
-    return length < 0 ? -1 : this.#checkedLength(length, minElementBytes)
+    return length < 0 ? -1 : this.#checkedLength(length, minElementBytes, heapBytes)
   }
 
   /** Skips a section of tagged fields none of which is known. */
@@ -230,13 +239,11 @@ export class ByteReader {
     return this.position + size
   }
 
-  #checkedLength(length: number, minElementBytes: number): number {
+  #checkedLength(length: number, minElementBytes: number, heapBytes: number): number {
     if (length * minElementBytes > this.end - this.position)
       throw truncated(length * minElementBytes, this.remaining())
-    this.#elements += length
-    if (this.#elements > MAX_ELEMENTS_PER_MESSAGE) {
-      throw new WireError(`a message holds more than ${MAX_ELEMENTS_PER_MESSAGE} array elements`)
-    }
+    this.arrayHeapBytesLeft -= length * heapBytes
+    if (this.arrayHeapBytesLeft < 0) throw new WireError('the arrays of a message would take too much memory')
     return length
   }
 

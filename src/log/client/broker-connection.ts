@@ -28,6 +28,8 @@ import type { ClientSecurity, SaslOptions } from './security.ts'
 
 /** The first that carries SASL's messages in SaslAuthenticate. */
 const SASL_HANDSHAKE_VERSION = 1
+/** The arrays of an answer may take so much: metadata of a million partitions takes a quarter of it. */
+const ANSWER_HEAP_BYTES = 1 << 30
 /** An authentication is repeated after this part of its time, to which up to another tenth is drawn. */
 const REPEAT_AFTER = 0.85
 /** From version 4 on, brokers also tell features whose lowest version is 0. */
@@ -230,6 +232,7 @@ export class BrokerConnection {
     bytes: Buffer,
   ): Res {
     const reader = new ByteReader(bytes)
+    reader.arrayHeapBytesLeft = ANSWER_HEAP_BYTES
     decodeResponseHeader(reader, api, version)
     return api.decodeResponse(reader, version)
   }

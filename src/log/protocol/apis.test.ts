@@ -237,3 +237,40 @@ test('large record batches are passed by reference', () => {
   const decoded = apis.produce.decodeRequest(new ByteReader(bytes, 4), 9)
   assert.deepEqual(decoded.topicData[0]!.partitionData[0]!.records, Buffer.concat(batches))
 })
+
+test('a request whose arrays would take far more memory than on the wire is refused before they do', () => {
+  const before = {
+    groupId: 'g',
+    sessionTimeoutMs: 1,
+    rebalanceTimeoutMs: 1,
+    memberId: '',
+    protocolType: 'consumer',
+  }
+  const joining = (count: number): ByteReader => {
+    const writer = new ByteWriter()
+    const protocols = Array<{ name: string; metadata: Buffer }>(count).fill({
+      name: '',
+      metadata: Buffer.alloc(0),
+    })
+    apis.joinGroup.encodeRequest(writer, 7, { ...before, protocols })
+    return new ByteReader(writer.toBuffer())
+  }
+  assert.equal(apis.joinGroup.decodeRequest(joining(1_000), 7).protocols.length, 1_000)
+  assert.throws(() => apis.joinGroup.decodeRequest(joining(900_000), 7), WireError)
+})
+
+test('requests with as many partitions as a log may have are taken', () => {
+  const partitions = Array.from({ length: 100_000 }, (_, partitionIndex) => ({
+    partitionIndex,
+    committedOffset: 1,
+    committedMetadata: '',
+  }))
+  const writer = new ByteWriter()
+  apis.offsetCommit.encodeRequest(writer, 9, {
+    groupId: 'g',
+    memberId: 'm',
+    topics: [{ name: 't', partitions }],
+  })
+  const { topics } = apis.offsetCommit.decodeRequest(new ByteReader(writer.toBuffer()), 9)
+  assert.equal(topics[0]!.partitions.length, 100_000)
+})

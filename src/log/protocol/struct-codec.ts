@@ -93,7 +93,7 @@ class DecoderSource {
     const length = this.#codec.flexible ? 'compactArrayLength' : 'arrayLength'
     const whenNull = nullable ? 'return null' : `throw new helper('a null array where null is not allowed')`
     this.text += `function ${name}(r) {
-const length = r.${length}(${minBytesOf(element, this.#codec)})
+const length = r.${length}(${minBytesOf(element, this.#codec)}, ${SLOT_HEAP_BYTES + heapBytesOf(element)})
 if (length < 0) ${whenNull}
 const array = new Array(length < ${EXACT_BELOW} ? length : 0)
 for (let index = 0; index < length; index++) array[index] = ${decodeElement}
@@ -278,6 +278,38 @@ function minBytesOf(type: FieldType, codec: CodecVersion): number {
         total += nullableStruct ? 1 : minBytesOf(spec.type, codec)
       }
       assert(total > 0, 'an array element that takes no bytes')
+      return total
+    }
+  }
+}
+
+const SLOT_HEAP_BYTES = 8
+
+/** What the smallest value of the type takes in V8's heap beside its slot, about, as measured; absent fields have defaults. */
+function heapBytesOf(type: FieldType): number {
+  switch (type.kind) {
+    case 'bool':
+    case 'int8':
+    case 'int16':
+    case 'uint16':
+    case 'int32':
+      return 0
+    case 'int64':
+    case 'float64':
+      return 16
+    case 'string':
+      return 24
+    case 'array':
+      return 32
+    case 'uuid':
+      return 40
+    case 'records':
+      return 104
+    case 'bytes':
+      return 200
+    case 'struct': {
+      let total = 24
+      for (const [, spec] of specsOf(type.fields)) total += SLOT_HEAP_BYTES + heapBytesOf(spec.type)
       return total
     }
   }

@@ -67,7 +67,7 @@ function readVersion(reader: ByteReader): number {
 }
 
 function readPartitions(reader: ByteReader): TopicPartitions[] {
-  return Array.from({ length: reader.arrayLength(6) }, () => ({
+  return Array.from({ length: reader.arrayLength(6, 104) }, () => ({
     topic: reader.string(),
     partitions: Array.from({ length: reader.arrayLength(4) }, () => reader.int32()),
   }))
