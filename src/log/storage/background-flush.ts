@@ -6,6 +6,13 @@ import type { PartitionLog } from './partition-log.ts'
 /** Partitions that are synced side by side. */
 const AT_A_TIME = 4
 
+/**
+ * As much as a partition may have unsynced. What gathers in 5 s at full load keeps the device busy for so long that writes
+ * stand behind it: acks=1 at 100 MB/s, p99 147–623 ms and 0.88–1.24 M records/s, against 6–19 ms and 1.26–1.35 M where each
+ * sync has a quarter of a second's or a second's.
+ */
+const UNSYNCED_BYTES_MAX = 16_777_216
+
 /** Syncs partitions that nobody waits for, so that a power cut takes back only the last seconds of acks=1 records. */
 export class BackgroundFlush {
   readonly #clock: Clock
@@ -13,6 +20,8 @@ export class BackgroundFlush {
   readonly #intervalMs: number
   /** When each waiting partition is due, on the monotonic clock. */
   readonly #due = new Map<PartitionLog, number>()
+  /** Those that are synced before they are due. */
+  readonly #syncing = new Set<PartitionLog>()
   #timer: Timer | undefined
   #timerDue = Infinity
   #stopped = false
@@ -24,7 +33,8 @@ export class BackgroundFlush {
   }
 
   /** Called at every append. */
-  dirty(partition: PartitionLog): void {
+  dirty(partition: PartitionLog, unsyncedBytes: number): void {
+    if (unsyncedBytes >= UNSYNCED_BYTES_MAX) this.#syncNow(partition)
     if (this.#due.has(partition) || this.#stopped) return
     const due = this.#clock.monotonicMs() + Math.min(this.#intervalMs, partition.flushMs)
     this.#due.set(partition, due)
@@ -38,6 +48,12 @@ export class BackgroundFlush {
   stop(): void {
     this.#stopped = true
     this.#timer?.cancel()
+  }
+
+  #syncNow(partition: PartitionLog): void {
+    if (this.#syncing.has(partition) || this.#stopped) return
+    this.#syncing.add(partition)
+    void this.#sync(partition).finally(() => this.#syncing.delete(partition))
   }
 
   #schedule(due: number): void {

@@ -92,7 +92,7 @@ export class LogDirectory {
       report,
       producerIdExpirationMs: this.#config.producerIdExpirationMs,
       topicsSynced: () => this.#registry.synced(),
-      onDirty: (partition) => this.#flush.dirty(partition),
+      onDirty: (partition, unsyncedBytes) => this.#flush.dirty(partition, unsyncedBytes),
       recoveryPointsSaved: () => this.#checkpoints.saveRecoveryPoints(),
       logStartsSaved: () => this.logStartsSaved(),
     }

@@ -13,7 +13,7 @@ export interface PartitionContext {
   /** Resolves when the creation of every topic so far is on the device. */
   readonly topicsSynced: () => Promise<void>
   /** Called at every append: there is something to sync. */
-  readonly onDirty: (partition: PartitionLog) => void
+  readonly onDirty: (partition: PartitionLog, unsyncedBytes: number) => void
   /** Resolves when the recovery points of this moment are on the device. */
   readonly recoveryPointsSaved: () => Promise<void>
   /** Resolves when the log start offsets of this moment are on the device. */

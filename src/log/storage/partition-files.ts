@@ -117,12 +117,18 @@ export class PartitionFiles {
     this.#recent.add(lastOffset, position)
   }
 
+  /** Written to the active segment since the last sync was prepared. */
+  get unsyncedBytes(): number {
+    return this.segments.active.sizeBytes - this.#preparedBytes
+  }
+
   /** Closes the active segment and begins a new one; what was closed reaches the device with the next sync. */
   roll(endOffset: number, nowMs: number): void {
     this.#settled = false
     const closed = this.segments.active
     const created = Segment.create(this.placeOf(endOffset), nowMs)
     this.segments.add(created)
+    this.#preparedBytes = 0
     this.#recent.restartAt(endOffset)
     this.#unsynced.push(closed)
     this.#directoryDirty = true
@@ -178,10 +184,9 @@ export class PartitionFiles {
   #makeRoom(active: Segment): void {
     const nowMs = this.#context.clock.monotonicMs()
     const sinceLastMs = nowMs - this.#preparedMs
-    const bytes = active.sizeBytes - this.#preparedBytes
+    const bytes = this.unsyncedBytes
     this.#preparedMs = nowMs
     this.#preparedBytes = active.sizeBytes
-    // Less than nothing: another segment has begun since.
     if (this.#finished || sinceLastMs > SYNCS_FOLLOW_MS || bytes <= 0) return
     const wanted = Math.min(ROOM_BYTES_MAX, Math.max(ROOM_BYTES_MIN, ROOM_SYNCS * bytes))
     active.makeRoom(Math.min(wanted, this.#config().segmentBytes - active.sizeBytes))

@@ -417,7 +417,7 @@ export class PartitionLog {
 
   #advanced(): void {
     const unsyncedRecords = this.#endOffset - this.#commit.durableOffset
-    this.#context.onDirty(this)
+    this.#context.onDirty(this, this.#files.unsyncedBytes)
     if (unsyncedRecords >= this.#config.flushMessages) this.#commit.sync().catch(ignoreReported)
     this.#notify()
   }

@@ -20,7 +20,7 @@ export async function settleRecovered(options: {
     for (const log of partitions) {
       const wasCut = log.afterCrash()
       if (wasCut || internal) urgent.push({ log, wasCut })
-      else options.flush.dirty(log)
+      else options.flush.dirty(log, 0)
     }
   }
   await inGroups(urgent, async ({ log, wasCut }) => {
