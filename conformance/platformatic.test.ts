@@ -187,8 +187,11 @@ describe('@platformatic/kafka', () => {
       partition: i % 4,
     }))
     await producerOf().send({ messages })
-    await until('40 messages', () => reads[0].length + reads[1].length >= 40)
-    assert.deepEqual([reads[0].length, reads[1].length], [20, 20])
+    const distinct = (): number => new Set(reads.flat().map(({ value }) => value)).size
+    await until('40 messages', () => distinct() === 40 && reads[1].length >= 20)
+    // The first may get some of what it has given away: this client lets fetches that wait go on over a rebalance.
+    assert.equal(reads[1].length, 20)
+    assert.ok(reads[0].length >= 20)
     const listed = (await admin.listGroups({ types: ['consumer'] })).get(`${target.prefix}consumer-protocol`)
     assert.equal(listed?.groupType, 'consumer')
   })
