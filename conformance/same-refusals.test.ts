@@ -28,8 +28,13 @@ import {
 } from './tools/access-target.ts'
 import { lacking } from './tools/target.ts'
 
-/** Errors that go away by themselves: a coordinator that is just starting. */
-const PASSING = new Set(['COORDINATOR_LOAD_IN_PROGRESS', 'COORDINATOR_NOT_AVAILABLE', 'NOT_COORDINATOR'])
+/** Errors that go away by themselves: a coordinator that is just starting, or a share-partition that a Kafka is opening. */
+const PASSING = new Set([
+  'COORDINATOR_LOAD_IN_PROGRESS',
+  'COORDINATOR_NOT_AVAILABLE',
+  'NOT_COORDINATOR',
+  'UNKNOWN_SERVER_ERROR',
+])
 
 /** Requests that succeed in another way, on purpose (COMPATIBILITY.md): only their refusals are compared. */
 const ALLOWED_OTHERWISE = new Set([
