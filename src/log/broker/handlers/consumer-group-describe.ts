@@ -2,43 +2,25 @@ import type {
   ConsumerGroupDescribeRequest,
   ConsumerGroupDescribeResponseInput,
 } from '../../protocol/apis/consumer-group-describe.ts'
-import { ErrorCode } from '../../protocol/error-code.ts'
-import { AclOperation, authorizedOperations, mayOnGroup, mayOnTopic } from '../security/access.ts'
 import type { Handler } from '../services.ts'
+import { describeVisibleGroup, NOTHING_SHOWN } from './describe-visible-group.ts'
 
-type Member = ConsumerGroupDescribeResponseInput['groups'][number]['members'][number]
-
-/**
- * ConsumerGroupDescribe: groups of the consumer protocol; those of the classic one have DescribeGroups. Whoever may not
- * describe a topic that is assigned is shown nothing of the group.
- */
+/** ConsumerGroupDescribe: groups of the consumer protocol; those of the classic one have DescribeGroups. */
 export const handleConsumerGroupDescribe: Handler<
   ConsumerGroupDescribeRequest,
   ConsumerGroupDescribeResponseInput
-> = (request, context) => ({
-  groups: request.groupIds.map((groupId) => {
-    if (!mayOnGroup(context, AclOperation.DESCRIBE, groupId))
-      return { ...NOTHING_SHOWN, groupId, errorCode: ErrorCode.GROUP_AUTHORIZATION_FAILED }
-    const group = context.services.groups.describeConsumerGroup(groupId)
-    const topics = new Set(group.members.flatMap(topicsOf))
-    if (![...topics].every((topic) => mayOnTopic(context, AclOperation.DESCRIBE, topic))) {
-      const errorMessage = 'The group has topics that the client is not authorized to describe.'
-      return { ...NOTHING_SHOWN, groupId, errorCode: ErrorCode.TOPIC_AUTHORIZATION_FAILED, errorMessage }
-    }
-    return {
-      ...group,
-      ...(request.includeAuthorizedOperations &&
-        group.errorCode === ErrorCode.NONE && {
-          authorizedOperations: authorizedOperations(context, 'GROUP', groupId),
-        }),
-    }
-  }),
+> = ({ groupIds, includeAuthorizedOperations }, context) => ({
+  groups: groupIds.map((groupId) =>
+    describeVisibleGroup(context, groupId, {
+      includeAuthorizedOperations,
+      nothing: { ...NOTHING_SHOWN, assignorName: '' },
+      describe: () => context.services.groups.describeConsumerGroup(groupId),
+      topicsOf: ({ members }) =>
+        members.flatMap(({ assignment, targetAssignment }) =>
+          [assignment, targetAssignment].flatMap(({ topicPartitions }) =>
+            topicPartitions.map(({ topicName }) => topicName),
+          ),
+        ),
+    }),
+  ),
 })
-
-function topicsOf({ assignment, targetAssignment }: Member): string[] {
-  return [assignment, targetAssignment].flatMap(({ topicPartitions }) =>
-    topicPartitions.map(({ topicName }) => topicName),
-  )
-}
-
-const NOTHING_SHOWN = { groupState: '', groupEpoch: 0, assignmentEpoch: 0, assignorName: '', members: [] }
