@@ -6,7 +6,8 @@ import {
   type ResponseInputOf,
   type ResponseOf,
 } from '../api-schema.ts'
-import { array, arrayOf, bool, int16, int32, int64, int8, string, struct, uuid } from '../field.ts'
+import { array, bool, int16, int32, string, uuid } from '../field.ts'
+import { acknowledgedTopicFields, currentLeader, nodeEndpointFields } from '../share-group-fields.ts'
 
 export const shareAcknowledgeApi = defineApi({
   name: 'ShareAcknowledge',
@@ -18,17 +19,7 @@ export const shareAcknowledgeApi = defineApi({
     memberId: string({ nullableSince: 0 }),
     shareSessionEpoch: int32(),
     isRenewAck: bool({ since: 2, default: false }),
-    topics: array({
-      topicId: uuid(),
-      partitions: array({
-        partitionIndex: int32(),
-        acknowledgementBatches: array({
-          firstOffset: int64(),
-          lastOffset: int64(),
-          acknowledgeTypes: arrayOf(int8()),
-        }),
-      }),
-    }),
+    topics: array(acknowledgedTopicFields),
   },
   response: {
     throttleTimeMs: int32({ default: 0 }),
@@ -41,18 +32,10 @@ export const shareAcknowledgeApi = defineApi({
         partitionIndex: int32(),
         errorCode: int16(),
         errorMessage: string({ nullableSince: 0, default: null }),
-        currentLeader: struct({
-          leaderId: int32(),
-          leaderEpoch: int32(),
-        }),
+        currentLeader,
       }),
     }),
-    nodeEndpoints: array({
-      nodeId: int32(),
-      host: string(),
-      port: int32(),
-      rack: string({ nullableSince: 0, default: null }),
-    }),
+    nodeEndpoints: array(nodeEndpointFields),
   },
 })
 

@@ -6,7 +6,8 @@ import {
   type ResponseInputOf,
   type ResponseOf,
 } from '../api-schema.ts'
-import { array, arrayOf, bool, int16, int32, int64, int8, records, string, struct, uuid } from '../field.ts'
+import { array, arrayOf, bool, int16, int32, int64, int8, records, string, uuid } from '../field.ts'
+import { acknowledgedTopicFields, currentLeader, nodeEndpointFields } from '../share-group-fields.ts'
 
 export const shareFetchApi = defineApi({
   name: 'ShareFetch',
@@ -24,17 +25,7 @@ export const shareFetchApi = defineApi({
     batchSize: int32(),
     shareAcquireMode: int8({ since: 2, default: 0 }),
     isRenewAck: bool({ since: 2, default: false }),
-    topics: array({
-      topicId: uuid(),
-      partitions: array({
-        partitionIndex: int32(),
-        acknowledgementBatches: array({
-          firstOffset: int64(),
-          lastOffset: int64(),
-          acknowledgeTypes: arrayOf(int8()),
-        }),
-      }),
-    }),
+    topics: array(acknowledgedTopicFields),
     forgottenTopicsData: array({
       topicId: uuid(),
       partitions: arrayOf(int32()),
@@ -53,10 +44,7 @@ export const shareFetchApi = defineApi({
         errorMessage: string({ nullableSince: 0, default: null }),
         acknowledgeErrorCode: int16(),
         acknowledgeErrorMessage: string({ nullableSince: 0, default: null }),
-        currentLeader: struct({
-          leaderId: int32(),
-          leaderEpoch: int32(),
-        }),
+        currentLeader,
         records: records({ nullableSince: 0 }),
         acquiredRecords: array({
           firstOffset: int64(),
@@ -65,12 +53,7 @@ export const shareFetchApi = defineApi({
         }),
       }),
     }),
-    nodeEndpoints: array({
-      nodeId: int32(),
-      host: string(),
-      port: int32(),
-      rack: string({ nullableSince: 0, default: null }),
-    }),
+    nodeEndpoints: array(nodeEndpointFields),
   },
 })
 

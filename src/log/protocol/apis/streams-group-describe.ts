@@ -6,22 +6,14 @@ import {
   type ResponseInputOf,
   type ResponseOf,
 } from '../api-schema.ts'
-import { array, arrayOf, bool, int16, int32, int64, int8, string, struct, uint16 } from '../field.ts'
-
-const pairFields = { key: string(), value: string() }
-
-const topicInfoFields = {
-  name: string(),
-  partitions: int32(),
-  replicationFactor: int16(),
-  topicConfigs: array(pairFields),
-}
-
-const endpointFields = { host: string(), port: uint16() }
-
-const taskOffsetFields = { subtopologyId: string(), partition: int32(), offset: int64() }
-
-const taskIdsFields = { subtopologyId: string(), partitions: arrayOf(int32()) }
+import { array, arrayOf, bool, int16, int32, int8, string, struct } from '../field.ts'
+import {
+  endpointFields,
+  pairFields,
+  taskIdsFields,
+  taskOffsetFields,
+  topicInfoFields,
+} from '../streams-group-fields.ts'
 
 const assignmentFields = {
   activeTasks: array(taskIdsFields),
