@@ -3,6 +3,7 @@ import type { ConsumerGroup } from '../consumer-group.ts'
 import type { GroupSurroundings } from '../group-step.ts'
 import { NO_ASSIGNMENT, type ConsumerMember, type ConsumerMembership } from './consumer-membership.ts'
 import type { CurrentValue } from './consumer-record.ts'
+import { type DescribedAssignment, describeAssignment } from './described-assignment.ts'
 import type { TopicsView } from './topics-view.ts'
 
 /** A group as ConsumerGroupDescribe shows it. */
@@ -30,14 +31,6 @@ interface DescribedConsumerMember {
   readonly targetAssignment: DescribedAssignment
   /** 0: of the classic protocol, 1: of the consumer protocol. */
   readonly memberType: number
-}
-
-interface DescribedAssignment {
-  readonly topicPartitions: readonly {
-    readonly topicId: string
-    readonly topicName: string
-    readonly partitions: readonly number[]
-  }[]
 }
 
 export function describeConsumerGroup(
@@ -85,8 +78,8 @@ function describeMember(
     clientHost: value.clientHost,
     subscribedTopicNames: value.subscribedTopicNames,
     subscribedTopicRegex: value.subscribedTopicRegex,
-    assignment: described(topics, held(current)),
-    targetAssignment: described(topics, membership.targets.get(id) ?? NO_ASSIGNMENT),
+    assignment: describeAssignment(topics, held(current)),
+    targetAssignment: describeAssignment(topics, membership.targets.get(id) ?? NO_ASSIGNMENT),
     memberType: value.classic === null ? 1 : 0,
   }
 }
@@ -102,17 +95,4 @@ function held({ assigned, pendingRevocation }: CurrentValue): Map<string, number
       )
   }
   return partitions
-}
-
-/** Topics that have gone are left out. */
-function described(
-  topics: TopicsView,
-  assigned: Iterable<readonly [topicId: string, partitions: readonly number[]]>,
-): DescribedAssignment {
-  const topicPartitions: DescribedAssignment['topicPartitions'][number][] = []
-  for (const [topicId, partitions] of assigned) {
-    const topic = topics.topicById(topicId)
-    if (topic !== undefined) topicPartitions.push({ topicId, topicName: topic.name, partitions })
-  }
-  return { topicPartitions }
 }

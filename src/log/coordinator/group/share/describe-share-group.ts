@@ -1,5 +1,5 @@
 import { ErrorCode } from '../../../protocol/error-code.ts'
-import type { Assignment } from '../consumer/consumer-record.ts'
+import { type DescribedAssignment, describeAssignment } from '../consumer/described-assignment.ts'
 import type { TopicsView } from '../consumer/topics-view.ts'
 import type { ShareGroup } from './share-group.ts'
 
@@ -19,13 +19,7 @@ export interface DescribedShareGroup {
     readonly clientId: string
     readonly clientHost: string
     readonly subscribedTopicNames: readonly string[]
-    readonly assignment: {
-      readonly topicPartitions: readonly {
-        readonly topicId: string
-        readonly topicName: string
-        readonly partitions: readonly number[]
-      }[]
-    }
+    readonly assignment: DescribedAssignment
   }[]
 }
 
@@ -63,20 +57,7 @@ export function describeShareGroup(
       clientId: value.clientId,
       clientHost: value.clientHost,
       subscribedTopicNames: value.subscribedTopicNames,
-      assignment: described(current.assigned, topics),
+      assignment: describeAssignment(topics, current.assigned),
     })),
-  }
-}
-
-/** Topics that have gone are left out. */
-function described(
-  assigned: Assignment,
-  topics: TopicsView,
-): DescribedShareGroup['members'][number]['assignment'] {
-  return {
-    topicPartitions: [...assigned].flatMap(([topicId, partitions]) => {
-      const topic = topics.topicById(topicId)
-      return topic === undefined ? [] : [{ topicId, topicName: topic.name, partitions }]
-    }),
   }
 }
