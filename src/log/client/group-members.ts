@@ -37,9 +37,34 @@ export interface GroupDescription {
 
 /** A listed group; its coordinator is asked. */
 export async function describeGroup(client: LogClient, listed: ListedGroup): Promise<GroupDescription> {
-  const { groupId, type, protocolType } = listed
-  if (['consumer', 'share'].includes(type.toLowerCase())) return describeAssignedGroup(client, listed)
-  if (type.toLowerCase() === 'streams') return describeStreamsGroup(client, listed)
+  const { groupId } = listed
+  const request = { groupIds: [groupId], includeAuthorizedOperations: false }
+  const to = { node: { group: groupId } }
+  switch (listed.type.toLowerCase()) {
+    case 'consumer': {
+      const ask = () => client.request(consumerGroupDescribeApi, request, to)
+      return describeAssigned(listed, await coordinatorOn(client, groupId, ask), partitionsOfTopics)
+    }
+    case 'share': {
+      const ask = () => client.request(shareGroupDescribeApi, request, to)
+      return describeAssigned(listed, await coordinatorOn(client, groupId, ask), partitionsOfTopics)
+    }
+    case 'streams': {
+      const ask = () => client.request(streamsGroupDescribeApi, request, to)
+      const group = await coordinatorOn(client, groupId, ask)
+      return describeAssigned(listed, group, ({ assignment }) =>
+        partitionsOfTasks(group, assignment.activeTasks),
+      )
+    }
+    default:
+      return describeClassicGroup(client, listed)
+  }
+}
+
+async function describeClassicGroup(
+  client: LogClient,
+  { groupId, type, protocolType }: ListedGroup,
+): Promise<GroupDescription> {
   const [group] = await describeGroups(client, [groupId])
   return {
     groupId,
@@ -58,74 +83,64 @@ export async function describeGroup(client: LogClient, listed: ListedGroup): Pro
   }
 }
 
-/** A group whose broker assigns partitions: one of the consumer protocol, or a share group. */
-function describeAssignedGroup(client: LogClient, listed: ListedGroup): Promise<GroupDescription> {
-  const { groupId, type, protocolType } = listed
-  return client.retry(async () => {
-    const request = { groupIds: [groupId], includeAuthorizedOperations: false }
-    const node = { group: groupId }
-    const answer =
-      type.toLowerCase() === 'share'
-        ? await client.request(shareGroupDescribeApi, request, { node })
-        : await client.request(consumerGroupDescribeApi, request, { node })
-    const group = answer.groups[0]!
-    if (group.errorCode !== 0) client.forgetCoordinator({ group: groupId })
-    throwIfError(group.errorCode, { doing: `describing the group ${groupId}`, detail: group.errorMessage })
-    return {
-      groupId,
-      type,
-      protocolType,
-      state: group.groupState,
-      assignor: group.assignorName,
-      epoch: group.groupEpoch,
-      members: group.members.map((member: AssignedMember) => ({
-        memberId: member.memberId,
-        instanceId: member.instanceId ?? null,
-        clientId: member.clientId,
-        host: member.clientHost.replace(/^\//, ''),
-        partitions: member.assignment.topicPartitions.flatMap(({ topicName: topic, partitions }) =>
-          partitions.map((partition) => ({ topic, partition })),
-        ),
-      })),
-    }
-  })
+interface AssignedGroup<Member> {
+  readonly groupState: string
+  readonly groupEpoch: number
+  readonly assignorName: string | null
+  readonly members: readonly Member[]
 }
 
 /** Members of share groups have no instances. */
-type AssignedMember = Omit<
-  ConsumerMember,
-  'instanceId' | 'subscribedTopicRegex' | 'targetAssignment' | 'memberType'
-> &
-  Partial<Pick<ConsumerMember, 'instanceId'>>
-type ConsumerMember = ConsumerGroupDescribeResponse['groups'][number]['members'][number]
+interface AssignedMember {
+  readonly memberId: string
+  readonly instanceId?: string | null
+  readonly clientId: string
+  readonly clientHost: string
+}
 
-function describeStreamsGroup(client: LogClient, listed: ListedGroup): Promise<GroupDescription> {
-  const { groupId, type, protocolType } = listed
+/** Asks a group's coordinator about it. */
+function coordinatorOn<Group extends { readonly errorCode: number; readonly errorMessage: string | null }>(
+  client: LogClient,
+  groupId: string,
+  ask: () => Promise<{ readonly groups: readonly Group[] }>,
+): Promise<Group> {
   return client.retry(async () => {
-    const answer = await client.request(
-      streamsGroupDescribeApi,
-      { groupIds: [groupId], includeAuthorizedOperations: false },
-      { node: { group: groupId } },
-    )
-    const group = answer.groups[0]!
+    const group = (await ask()).groups[0]!
     if (group.errorCode !== 0) client.forgetCoordinator({ group: groupId })
     throwIfError(group.errorCode, { doing: `describing the group ${groupId}`, detail: group.errorMessage })
-    return {
-      groupId,
-      type,
-      protocolType,
-      state: group.groupState,
-      assignor: group.assignorName ?? '',
-      epoch: group.groupEpoch,
-      members: group.members.map((member) => ({
-        memberId: member.memberId,
-        instanceId: member.instanceId,
-        clientId: member.clientId,
-        host: member.clientHost.replace(/^\//, ''),
-        partitions: partitionsOfTasks(group, member.assignment.activeTasks),
-      })),
-    }
+    return group
   })
+}
+
+/** A group whose broker decides who has which partitions. */
+function describeAssigned<Member extends AssignedMember>(
+  { groupId, type, protocolType }: ListedGroup,
+  group: AssignedGroup<Member>,
+  partitionsOf: (member: Member) => GroupMember['partitions'],
+): GroupDescription {
+  return {
+    groupId,
+    type,
+    protocolType,
+    state: group.groupState,
+    assignor: group.assignorName ?? '',
+    epoch: group.groupEpoch,
+    members: group.members.map((member) => ({
+      memberId: member.memberId,
+      instanceId: member.instanceId ?? null,
+      clientId: member.clientId,
+      host: member.clientHost.replace(/^\//, ''),
+      partitions: partitionsOf(member),
+    })),
+  }
+}
+
+function partitionsOfTopics({
+  assignment,
+}: Pick<ConsumerGroupDescribeResponse['groups'][number]['members'][number], 'assignment'>) {
+  return assignment.topicPartitions.flatMap(({ topicName: topic, partitions }) =>
+    partitions.map((partition) => ({ topic, partition })),
+  )
 }
 
 /** A task of a subtopology reads its partition of each topic that the subtopology reads. */
