@@ -8,6 +8,7 @@ import {
 } from '../../src/log/coordinator/group/consumer/consumer-protocol.ts'
 import { apis } from '../../src/log/protocol/apis.ts'
 import { ErrorCode } from '../../src/log/protocol/error-code.ts'
+import { listedGroups } from './listed-groups.ts'
 
 type Heartbeat = Parameters<typeof apis.consumerGroupHeartbeat.encodeRequest>[2]
 type Answer = ReturnType<typeof apis.consumerGroupHeartbeat.decodeResponse>
@@ -159,12 +160,8 @@ export class GroupServer {
     }
   }
 
-  async list(filter: { statesFilter?: string[]; typesFilter?: string[] }): Promise<object> {
-    const { groups } = await this.client.call(apis.listGroups, 5, filter)
-    return groups
-      .filter(({ groupId }) => groupId.startsWith(this.prefix))
-      .map((group) => ({ ...group, groupId: this.#plain(group.groupId) }))
-      .toSorted((one, other) => ((one.groupId ?? '') < (other.groupId ?? '') ? -1 : 1))
+  list(filter: { statesFilter?: string[]; typesFilter?: string[] }): Promise<object> {
+    return listedGroups(this.client, filter, this.prefix)
   }
 
   async commit(

@@ -4,6 +4,7 @@ import { batchOf, type WireClient } from '../../src/log/broker/wire-client.test-
 import { apis } from '../../src/log/protocol/apis.ts'
 import { ErrorCode } from '../../src/log/protocol/error-code.ts'
 import { forEachRecord, splitBatches, type BatchOptions } from '../../src/log/protocol/record-batch.ts'
+import { listedGroups } from './listed-groups.ts'
 
 type Heartbeat = Parameters<typeof apis.shareGroupHeartbeat.encodeRequest>[2]
 type Fetch = Parameters<typeof apis.shareFetch.encodeRequest>[2]
@@ -148,12 +149,8 @@ export class ShareServer {
     }
   }
 
-  async list(filter: { statesFilter?: string[]; typesFilter?: string[] }): Promise<object> {
-    const { groups } = await this.client.call(apis.listGroups, 5, filter)
-    return groups
-      .filter(({ groupId }) => groupId.startsWith(this.prefix))
-      .map((group) => ({ ...group, groupId: this.#plain(group.groupId) }))
-      .toSorted((one, other) => ((one.groupId ?? '') < (other.groupId ?? '') ? -1 : 1))
+  list(filter: { statesFilter?: string[]; typesFilter?: string[] }): Promise<object> {
+    return listedGroups(this.client, filter, this.prefix)
   }
 
   /** Fetches partition 0 of a topic in the next epoch of the member's session. */
