@@ -34,11 +34,17 @@ export interface SurvivalOptions {
   readonly say: (text: string) => void
 }
 
-export async function surviveKills(options: SurvivalOptions): Promise<void> {
+/** How many events were acknowledged: to our own producer, and to a foreign one. */
+interface Acknowledged {
+  readonly ours: number
+  readonly theirs: number
+}
+
+export async function surviveKills(options: SurvivalOptions): Promise<Acknowledged> {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-survival-'))
   try {
     await using survival = new Survival(options, { folder, port: await freePort() })
-    await survival.run()
+    return await survival.run()
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
@@ -62,7 +68,7 @@ class Survival implements AsyncDisposable {
     this.#closing.defer(() => this.#process?.[Symbol.asyncDispose]())
   }
 
-  async run(): Promise<void> {
+  async run(): Promise<Acknowledged> {
     const { kills, say } = this.#options
     await this.#prepare()
     const client = await this.#client()
@@ -83,10 +89,10 @@ class Survival implements AsyncDisposable {
     await this.#answered(follower, acknowledged)
     await this.#running.stop()
     const kinds = [...moments].map(([moment, count]) => `${count} ${moment}`).join(', ')
-    say(
-      `${kills} kills (${kinds}); ${ours.acknowledged.size} + ${theirs.acknowledged.size} events acknowledged`,
-    )
+    const events = { ours: ours.acknowledged.size, theirs: theirs.acknowledged.size }
+    say(`${kills} kills (${kinds}); ${events.ours} + ${events.theirs} events acknowledged`)
     await this.#checkWhatIsLeft(acknowledged)
+    return events
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
