@@ -1,8 +1,7 @@
 /**
  * One seeded run of mirrors: two logs, clients that write to the one, and two mirrors to the other, one that keeps offsets
  * and one that translates them, while machines, disks and the network fail and the mirrors die. In the end both copies
- * hold what the source holds: every record once, in order, and the one with the offsets of the source. Where a disk refuses
- * the marker of a transaction, the log writes it again, perhaps twice: then that one may go over to translating, and only then.
+ * hold what the source holds: every record once, in order, and the one with the offsets of the source.
  */
 import { createTopics } from '../src/log/client/admin.ts'
 import type { LogClient } from '../src/log/client/log-client.ts'
@@ -41,8 +40,6 @@ class Scenario {
   readonly #partitions: number
   readonly #clients: RunningClients
   readonly #commitIntervalMs: number
-  /** Partitions whose offsets could not be kept. */
-  readonly #notKept = new Set<string>()
 
   constructor(simulation: Simulation, history: History) {
     this.#simulation = simulation
@@ -135,8 +132,6 @@ class Scenario {
       })
       late.catch(() => undefined)
       await Promise.race([mirror.ended, late])
-      for (const { target, partition, offsets } of mirror.status().partitions)
-        if (offsets === 'translated') this.#notKept.add(placeOf(target, partition))
     }
   }
 
@@ -151,26 +146,15 @@ class Scenario {
             const name = PREFIX + topic
             const translated = await readAll(target, { topic: name, partition }, 'read_committed')
             const place = placeOf(topic, partition)
-            const withOffsets = there.map(({ offset, value }) => `${offset} ${value}`)
-            const values = there.map(({ value }) => value)
-            if (this.#notKept.has(place)) {
-              this.#excuse(place)
-              sameList(
-                `${place}, no longer kept`,
-                kept.map(({ value }) => value),
-                values,
-              )
-            } else {
-              sameList(
-                `${place}, kept`,
-                kept.map(({ offset, value }) => `${offset} ${value}`),
-                withOffsets,
-              )
-            }
+            sameList(
+              `${place}, kept`,
+              kept.map(({ offset, value }) => `${offset} ${value}`),
+              there.map(({ offset, value }) => `${offset} ${value}`),
+            )
             sameList(
               `${place}, translated`,
               translated.map(({ value }) => value),
-              values,
+              there.map(({ value }) => value),
             )
             records += there.length
           }
@@ -178,12 +162,6 @@ class Scenario {
         this.#history.note(`${records} records copied twice`)
       }),
     )
-  }
-
-  /** Only a disk that refuses to write may cost a partition its offsets. */
-  #excuse(place: string): void {
-    if (this.#history.lines.some((line) => / fault: (?:failing|full)/.test(line))) return
-    throw new BrokenPromise(`${place}: offsets were given up, and no disk has failed`)
   }
 
   async #withClient(which: 'source' | 'target', work: (client: LogClient) => Promise<void>): Promise<void> {
